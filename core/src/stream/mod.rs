@@ -1,0 +1,17 @@
+//! Stream ids and the six frames of a credit-controlled stream (specification 23).
+//!
+//! A frame is [`StreamFrame`] when it owns its bytes and [`FrameRef`] when it borrows them: the same
+//! type over other storage, so that encoding, comparing and matching are written once.
+
+mod codec;
+mod frame;
+mod id;
+mod reason;
+
+pub use codec::{FrameBatch, frames};
+pub use frame::{
+    Cancel, Close, Credit, Frame, FrameBody, FrameRef, Open, StreamData, StreamError, StreamFrame,
+    UnknownFrame,
+};
+pub use id::StreamId;
+pub use reason::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};

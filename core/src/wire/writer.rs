@@ -1,0 +1,127 @@
+//! The canonical writer: words and bytes straight into memory of exactly the right size.
+
+use super::pointer::{
+    WORD, bytes_to_words, list_of_bytes, list_of_pointers, list_of_structs, struct_at, tag_of,
+};
+use super::{Error, ErrorKind, Result};
+
+/// Where an encoder appends: a `Vec<u8>`, or a caller's slice.
+pub(crate) trait Buffer {
+    /// Makes room for `bytes` more; refuses when there is none.
+    fn reserve(&mut self, bytes: usize) -> Result<()>;
+    /// Appends bytes; never more than was reserved.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl Buffer for Vec<u8> {
+    #[inline]
+    fn reserve(&mut self, bytes: usize) -> Result<()> {
+        Vec::reserve(self, bytes);
+        Ok(())
+    }
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// What is left of a caller's slice.
+impl Buffer for &mut [u8] {
+    #[inline]
+    fn reserve(&mut self, bytes: usize) -> Result<()> {
+        if self.len() < bytes { Err(Error::new(ErrorKind::BufferTooSmall)) } else { Ok(()) }
+    }
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some((head, rest)) = std::mem::take(self).split_at_mut_checked(bytes.len()) {
+            head.copy_from_slice(bytes);
+            *self = rest;
+        }
+    }
+}
+
+/// Zeroed words that are filled in preorder, as canonical form demands: every object is taken from
+/// the front of what is free, and its pointer is set at once.
+///
+/// Positions are byte offsets into the message. The caller has computed the exact size.
+pub(crate) struct Words<'a> {
+    bytes: &'a mut [u8],
+    free: usize,
+}
+
+impl<'a> Words<'a> {
+    /// Over zeroed bytes; the first object is taken at `free`.
+    pub(crate) fn new(bytes: &'a mut [u8], free: usize) -> Self {
+        Self { bytes, free }
+    }
+
+    /// Sets a word.
+    #[inline]
+    pub(crate) fn set(&mut self, at: usize, word: u64) {
+        if let Some(place) = self.bytes.get_mut(at..at + WORD) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    /// Takes a struct, sets the pointer at `pointer` to it and gives where it begins.
+    #[inline]
+    pub(crate) fn structure(&mut self, pointer: usize, data: usize, pointers: usize) -> usize {
+        let (at, offset) = self.take(pointer, data + pointers);
+        self.set(pointer, struct_at(offset, data, pointers));
+        at
+    }
+
+    /// Takes a list of pointers and gives where it begins.
+    #[inline]
+    pub(crate) fn pointers(&mut self, pointer: usize, count: usize) -> usize {
+        let (at, offset) = self.take(pointer, count);
+        self.set(pointer, list_of_pointers(offset, count));
+        at
+    }
+
+    /// Takes a list of structs without data and gives where the first begins.
+    #[inline]
+    pub(crate) fn structures(&mut self, pointer: usize, count: usize, pointers: usize) -> usize {
+        let (at, offset) = self.take(pointer, 1 + count * pointers);
+        self.set(pointer, list_of_structs(offset, count * pointers));
+        self.set(at, tag_of(count, 0, pointers));
+        at + WORD
+    }
+
+    /// Takes and fills Data; empty Data stays a null pointer.
+    #[inline]
+    pub(crate) fn data(&mut self, pointer: usize, data: &[u8]) {
+        if !data.is_empty() {
+            self.fill(pointer, data, data.len());
+        }
+    }
+
+    /// Takes and fills Text with its NUL; empty Text stays a null pointer.
+    #[inline]
+    pub(crate) fn text(&mut self, pointer: usize, text: &str) {
+        if !text.is_empty() {
+            self.fill(pointer, text.as_bytes(), text.len() + 1);
+        }
+    }
+
+    /// Where the next object would be taken; at the end, the size of the message.
+    pub(crate) fn used(&self) -> usize {
+        self.free
+    }
+
+    #[inline]
+    fn fill(&mut self, pointer: usize, content: &[u8], count: usize) {
+        let (at, offset) = self.take(pointer, bytes_to_words(count));
+        self.set(pointer, list_of_bytes(offset, count));
+        if let Some(place) = self.bytes.get_mut(at..at + content.len()) {
+            place.copy_from_slice(content);
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, pointer: usize, words: usize) -> (usize, usize) {
+        let at = self.free;
+        self.free += words * WORD;
+        (at, (at - pointer) / WORD - 1)
+    }
+}
