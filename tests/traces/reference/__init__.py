@@ -1,0 +1,1 @@
+"""What the reference model stands on: the text form, the context reader, the comparison rule."""
