@@ -32,5 +32,5 @@ pub use limits::{
 pub(crate) use framing::{BODY, check_table};
 pub(crate) use general::{General, refusal};
 pub(crate) use pointer::{WORD, bytes_to_words, list_of_bytes, root_of, table_of};
-pub(crate) use reader::{Reader, check_text};
+pub(crate) use reader::{Reader, Structure, check_text};
 pub(crate) use writer::{Buffer, Words};

@@ -1,0 +1,218 @@
+//! Building a context, and the rules that hold for its values.
+
+use super::few::Few;
+use super::metadata::is_key;
+use super::{Context, InvocationContext, MetadataEntry, Subject, Target, TokenRef};
+use crate::wire::{
+    MAX_CAPABILITIES, MAX_CAPABILITY, MAX_CONTEXT, MAX_METADATA, MAX_METADATA_TOTAL, MAX_METADATA_VALUE,
+    MAX_TOKEN, METADATA_ENTRY_OVERHEAD,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// Collects what makes a context; [`build`](Self::build) checks it.
+///
+/// What is not set keeps its least meaning: no id, no deadline, an anonymous caller without capabilities.
+#[derive(Debug, Clone, Default)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ContextBuilder {
+    context: InvocationContext,
+    capabilities: Vec<String>,
+    metadata: Vec<MetadataEntry>,
+}
+
+impl ContextBuilder {
+    /// The 16 bytes that all invocations of one piece of work share: a W3C trace-id.
+    pub fn correlation_id(mut self, id: [u8; 16]) -> Self {
+        self.context.correlation_id = id;
+        self
+    }
+
+    /// The 8 bytes that name this invocation: a W3C parent-id.
+    pub fn span_id(mut self, id: [u8; 8]) -> Self {
+        self.context.span_id = id;
+        self
+    }
+
+    /// The span of the invocation that caused this one.
+    pub fn parent_span_id(mut self, id: [u8; 8]) -> Self {
+        self.context.parent_span_id = id;
+        self
+    }
+
+    /// The W3C trace-flags; bit 0 says sampled.
+    pub fn trace_flags(mut self, flags: u8) -> Self {
+        self.context.trace_flags = flags;
+        self
+    }
+
+    /// Until when, in milliseconds since the Unix epoch; 0 for no deadline.
+    pub fn deadline_ms(mut self, deadline: u64) -> Self {
+        self.context.deadline_ms = deadline;
+        self
+    }
+
+    /// The module that sends it.
+    pub fn source_module(mut self, module: impl Into<String>) -> Self {
+        self.context.source_module = module.into();
+        self
+    }
+
+    /// Where it goes.
+    pub fn target(mut self, target: Target) -> Self {
+        self.context.target = target;
+        self
+    }
+
+    /// Who invokes.
+    pub fn subject(mut self, subject: Subject) -> Self {
+        self.context.actor.subject = subject;
+        self
+    }
+
+    /// The handle of the presented token, never the token itself; at most 1 KiB.
+    pub fn token_ref(mut self, handle: impl Into<Vec<u8>>) -> Self {
+        self.context.actor.token_ref = TokenRef::new(handle.into());
+        self
+    }
+
+    /// One more granted pattern; see [`capability`](super::capability).
+    pub fn capability(mut self, pattern: impl Into<String>) -> Self {
+        self.capabilities.push(pattern.into());
+        self
+    }
+
+    /// More granted patterns, in any order.
+    pub fn capabilities<C: Into<String>>(mut self, patterns: impl IntoIterator<Item = C>) -> Self {
+        self.capabilities.extend(patterns.into_iter().map(Into::into));
+        self
+    }
+
+    /// One more metadata entry; see [`metadata::keys`](super::metadata::keys).
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.push(MetadataEntry { key: key.into(), value: value.into() });
+        self
+    }
+
+    /// The context.
+    ///
+    /// # Errors
+    /// `BadText` (a NUL), `TokenTooLong`, `TooManyCapabilities`, `CapabilityTooLong`,
+    /// `DuplicateCapability`, `TooManyMetadata`, `BadMetadataKey`, `MetadataTooLarge`, `DuplicateKey`,
+    /// `ContextTooLarge` (more than 16 KiB encoded), and `InvalidArgument` for a target or subject
+    /// `Unknown`, which decoding alone can give. The place is the field, with its index in the order
+    /// given, such as `metadata[3].key`.
+    pub fn build(self) -> Result<InvocationContext> {
+        let Self { mut context, capabilities, metadata } = self;
+        context.actor.capabilities = capabilities.into();
+        context.metadata = metadata.into();
+        context.check_texts()?;
+        context.settle()?;
+        if context.encoded_len() > MAX_CONTEXT {
+            return Err(Error::new(ErrorKind::ContextTooLarge));
+        }
+        Ok(context)
+    }
+}
+
+impl InvocationContext {
+    /// What decoding has seen to already: no NUL, and no member of a later schema without its message.
+    fn check_texts(&self) -> Result<()> {
+        if matches!(self.target, Target::Unknown(_)) {
+            return Err(Error::new(ErrorKind::InvalidArgument).in_field("target"));
+        }
+        if matches!(self.actor.subject, Subject::Unknown(_)) {
+            return Err(Error::new(ErrorKind::InvalidArgument).in_field("actor.subject"));
+        }
+        let clean = |text: &str| !text.as_bytes().contains(&0);
+        let bad = || Error::new(ErrorKind::BadText);
+        for (text, field) in [
+            (self.source_module.as_str(), "source_module"),
+            (self.target.text(), self.target.field()),
+            (self.actor.subject.text(), self.actor.subject.field()),
+        ] {
+            if !clean(text) {
+                return Err(bad().in_field(field));
+            }
+        }
+        for (index, capability) in self.actor.capabilities().iter().enumerate() {
+            if !clean(capability) {
+                return Err(bad().in_field(format!("actor.capabilities[{index}]")));
+            }
+        }
+        for (index, entry) in self.metadata().iter().enumerate() {
+            if !clean(&entry.value) {
+                return Err(bad().in_field(format!("metadata[{index}].value")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
+    /// Checks the limits and puts the lists in order, for values from whichever source.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        if self.actor.token_ref.expose().len() > MAX_TOKEN {
+            return Err(Error::new(ErrorKind::TokenTooLong).in_field("actor.token_ref"));
+        }
+        check_capabilities(self.actor.capabilities())?;
+        check_metadata(self.metadata())?;
+        sort(&mut self.actor.capabilities, |capability| capability.as_ref()).map_err(|index| {
+            let field = format!("actor.capabilities[{index}]");
+            Error::new(ErrorKind::DuplicateCapability).in_field(field)
+        })?;
+        sort(&mut self.metadata, |entry| entry.key.as_ref())
+            .map_err(|index| Error::new(ErrorKind::DuplicateKey).in_field(format!("metadata[{index}].key")))
+    }
+}
+
+fn check_capabilities<T: AsRef<str>>(capabilities: &[T]) -> Result<()> {
+    if capabilities.len() > MAX_CAPABILITIES {
+        return Err(Error::new(ErrorKind::TooManyCapabilities).in_field("actor.capabilities"));
+    }
+    match capabilities.iter().position(|capability| capability.as_ref().len() > MAX_CAPABILITY) {
+        Some(index) => {
+            let field = format!("actor.capabilities[{index}]");
+            Err(Error::new(ErrorKind::CapabilityTooLong).in_field(field))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_metadata<T: AsRef<str>>(metadata: &[MetadataEntry<T>]) -> Result<()> {
+    if metadata.len() > MAX_METADATA {
+        return Err(Error::new(ErrorKind::TooManyMetadata).in_field("metadata"));
+    }
+    if let Some(index) = metadata.iter().position(|entry| !is_key(entry.key.as_ref())) {
+        return Err(Error::new(ErrorKind::BadMetadataKey).in_field(format!("metadata[{index}].key")));
+    }
+    let too_large = || Error::new(ErrorKind::MetadataTooLarge);
+    let mut total = 0;
+    for (index, entry) in metadata.iter().enumerate() {
+        if entry.value.as_ref().len() > MAX_METADATA_VALUE {
+            return Err(too_large().in_field(format!("metadata[{index}].value")));
+        }
+        total += cost(entry.key.as_ref(), entry.value.as_ref());
+    }
+    if total > MAX_METADATA_TOTAL { Err(too_large().in_field("metadata")) } else { Ok(()) }
+}
+
+/// What an entry counts towards the sum.
+#[inline]
+pub(super) const fn cost(key: &str, value: &str) -> usize {
+    key.len() + value.len() + METADATA_ENTRY_OVERHEAD
+}
+
+/// Sorts by bytes; refuses with the place of the second of two equals.
+fn sort<T, const N: usize>(list: &mut Few<T, N>, key: impl Fn(&T) -> &str) -> Result<(), usize> {
+    let members = list.as_mut_slice();
+    if members.is_sorted_by(|a, b| key(a) < key(b)) {
+        return Ok(());
+    }
+    // The limits keep this to 64 members; it runs before sorting because the place is the caller's.
+    let mut earlier = std::collections::HashSet::new();
+    if let Some(index) = members.iter().position(|member| !earlier.insert(key(member))) {
+        return Err(index);
+    }
+    members.sort_unstable_by(|a, b| key(a).cmp(key(b)));
+    Ok(())
+}
