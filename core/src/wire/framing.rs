@@ -25,20 +25,18 @@ pub fn split(bytes: &[u8], max_message: usize) -> Result<Split> {
     let Some(count) = u32_at(bytes, 0) else {
         return Ok(Split::Incomplete(WORD));
     };
-    // A table that is cut short is seen before its count is judged only where the count itself is
-    // missing: a count past the limit is refused however little of the table is there.
     if count as usize >= MAX_SEGMENTS {
         return Err(Error::new(ErrorKind::TooManySegments).at(0));
     }
     let segments = count as usize + 1;
     let table = (segments / 2 + 1) * WORD;
+    if bytes.len() < table {
+        return Ok(Split::Incomplete(table));
+    }
     let mut total = table;
     for segment in 0..segments {
         let at = 4 + 4 * segment;
-        let Some(words) = u32_at(bytes, at) else {
-            return Ok(Split::Incomplete(table));
-        };
-        total += words as usize * WORD;
+        total += u32_at(bytes, at).unwrap_or(0) as usize * WORD;
         if total > max_message {
             return Err(Error::new(ErrorKind::MessageTooLarge).at(at));
         }

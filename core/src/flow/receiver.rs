@@ -1,0 +1,179 @@
+//! The receiver half: window, sequence and grants (specification 23, table "Receiver half").
+
+use super::stream::Half;
+use crate::stream::StreamErrorCode;
+use crate::wire::{ErrorKind, MAX_CREDIT};
+
+/// The receiver half.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    pub(super) half: Half,
+    /// Exactly one message, with its implicit credit.
+    one: bool,
+    /// Data frames that the peer may still send.
+    outstanding: u32,
+    /// Data frames received, so the next sequence.
+    expected: u64,
+    /// Granted and not yet transmitted; grants merge here.
+    pending: u32,
+    /// The final sequence of the peer's close frame, if one ended this half; kept after the stream's end.
+    closed_at: Option<u64>,
+    /// Frames in the window of automatic grants; 0 where grants are manual.
+    window: u32,
+    /// Delivered to the application and not yet consumed.
+    unconsumed: u64,
+    /// Consumed and not yet granted again.
+    consumed: u32,
+}
+
+/// Why a frame is not taken.
+pub(super) enum Refused {
+    /// It crossed with an end: ignored and counted.
+    Ignored,
+    /// It came after the peer's own close.
+    AfterClose,
+    /// It breaks a rule: the stream fails.
+    Violates(StreamErrorCode, &'static str),
+}
+
+impl Receiver {
+    pub(super) fn idle(window: Option<u32>) -> Self {
+        Self {
+            half: Half::Idle,
+            one: false,
+            outstanding: 0,
+            expected: 0,
+            pending: 0,
+            closed_at: None,
+            window: window.unwrap_or(0),
+            unconsumed: 0,
+            consumed: 0,
+        }
+    }
+
+    pub(super) fn open(&mut self, one: bool, outstanding: u32) {
+        self.half = Half::Open;
+        self.one = one;
+        self.outstanding = if one { 1 } else { outstanding };
+    }
+
+    /// Grants what is missing from the whole window.
+    pub(super) fn fill_window(&mut self) {
+        if !self.one {
+            self.give(self.window.saturating_sub(self.outstanding));
+        }
+    }
+
+    pub(super) fn outstanding(&self) -> u32 {
+        if self.half == Half::Open { self.outstanding } else { 0 }
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.expected
+    }
+
+    /// Takes a data frame. Checks in the order state, cardinality, sequence, credit, size.
+    #[inline]
+    pub(super) fn data(&mut self, sequence: u64, fits: bool) -> Result<(), Refused> {
+        use StreamErrorCode::{
+            FlowControlViolation, ProtocolViolation, ResourceExhausted, SequenceViolation,
+        };
+        if self.half != Half::Open {
+            return Err(if self.closed_at.is_some() { Refused::AfterClose } else { Refused::Ignored });
+        }
+        if self.one && self.expected > 0 {
+            return Err(Refused::Violates(ProtocolViolation, "more than one message"));
+        }
+        if sequence != self.expected {
+            return Err(Refused::Violates(SequenceViolation, "data out of sequence"));
+        }
+        if self.outstanding == 0 {
+            return Err(Refused::Violates(FlowControlViolation, "data without credit"));
+        }
+        if !fits {
+            return Err(Refused::Violates(ResourceExhausted, "payload larger than the limit"));
+        }
+        self.outstanding -= 1;
+        self.expected += 1;
+        self.unconsumed += 1;
+        Ok(())
+    }
+
+    /// Takes a close frame. Checks in the order state, number, required message.
+    pub(super) fn close(&mut self, final_sequence: u64) -> Result<(), Refused> {
+        use StreamErrorCode::{ProtocolViolation, SequenceViolation};
+        if self.half != Half::Open {
+            return Err(match self.closed_at {
+                Some(closed_at) if closed_at != final_sequence => Refused::AfterClose,
+                _ => Refused::Ignored,
+            });
+        }
+        if final_sequence != self.expected {
+            return Err(Refused::Violates(SequenceViolation, "final sequence does not match"));
+        }
+        if self.one && self.expected == 0 {
+            return Err(Refused::Violates(ProtocolViolation, "close without the required message"));
+        }
+        self.end(Half::Closed);
+        self.closed_at = Some(final_sequence);
+        Ok(())
+    }
+
+    /// Grants by hand.
+    pub(super) fn grant(&mut self, frames: u32) -> Result<(), ErrorKind> {
+        match self.half {
+            Half::Idle => Err(ErrorKind::NotOpen),
+            Half::Open if self.one => Ok(()),
+            Half::Open if frames == 0 => Err(ErrorKind::InvalidGrant),
+            Half::Open if frames > MAX_CREDIT - self.outstanding => Err(ErrorKind::WindowOverflow),
+            Half::Open => {
+                self.give(frames);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The application has consumed frames: grants again once half a window is due.
+    pub(super) fn consume(&mut self, frames: u32) -> Result<(), ErrorKind> {
+        if self.half != Half::Open || self.window == 0 || self.one {
+            return Ok(());
+        }
+        if u64::from(frames) > self.unconsumed {
+            return Err(ErrorKind::InvalidGrant);
+        }
+        let due = self.consumed + frames;
+        let step = (self.window / 2).max(1);
+        if due >= step && due > MAX_CREDIT - self.outstanding {
+            return Err(ErrorKind::WindowOverflow);
+        }
+        self.unconsumed -= u64::from(frames);
+        self.consumed = due;
+        if due >= step && frames > 0 {
+            self.consumed = 0;
+            self.give(due);
+        }
+        Ok(())
+    }
+
+    /// The grants to transmit, merged; `None` when there are none.
+    pub(super) fn take_pending(&mut self) -> Option<u32> {
+        Some(std::mem::take(&mut self.pending)).filter(|frames| *frames > 0)
+    }
+
+    /// Ends the half. Grants that have not left stay here for good.
+    pub(super) fn end(&mut self, half: Half) {
+        self.half = half;
+        self.pending = 0;
+    }
+
+    /// A half that was never there, of an endpoint that only sends: closed by the peer with nothing sent.
+    pub(super) fn absent() -> Self {
+        Self { half: Half::Closed, closed_at: Some(0), ..Self::idle(None) }
+    }
+
+    fn give(&mut self, frames: u32) {
+        self.outstanding += frames;
+        self.pending += frames;
+    }
+}
