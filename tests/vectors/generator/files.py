@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from .lines import Line
 from .refusals import Refusal
 from .refused import refused, refused_large
+from .rules import rules
 from .values import large, values
 
 
@@ -17,6 +18,7 @@ def render() -> dict[str, str]:
         "large.jsonl": _lines(large()),
         "refused.jsonl": _lines(refused()),
         "refused_large.jsonl": _lines(refused_large()),
+        "rules.jsonl": "".join(f"{line}\n" for line in rules()),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import cli
 from .refusals import Refusal
+from .refused_canonical import canonical_refused
 from .refused_framing import framing, payload_past_default
 from .refused_json import json_refused
 from .refused_pointers import pointers
@@ -14,6 +15,7 @@ from .refused_values import values_refused
 def refused() -> list[Refusal]:
     """Gives every refusal of an ordinary size."""
     lines = [*framing(), *pointers(), *texts(), *values_refused(), *json_refused()]
+    lines += canonical_refused()
     cross_check(lines)
     return lines
 

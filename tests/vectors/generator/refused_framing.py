@@ -20,6 +20,8 @@ def framing() -> Iterator[Refusal]:
         yield from _truncated(type_, sound)
         yield from _trailing(type_, sound)
         yield from _segments(type_, sound)
+        for name, encoded in {"one": message(b""), "two": message(b"", sound)}.items():
+            yield bad_bytes(f"{type_}/no-root/{name}-segment", "BadPointer", encoded, True)
     yield from _declared()
     yield from _payloads()
 

@@ -1,6 +1,6 @@
 """Refusals of the text form itself.
 
-Left out: repeated names in one object, numbers like `1.0` or `1e3`, `"system":false`, and a lone
+Left out: numbers like `1.0` or `1e3`, `"system":false`, and a lone
 surrogate escape, where JSON libraries of good standing differ.
 """
 
@@ -18,6 +18,9 @@ FRAME_LINES = {
     "empty-line": "",
     "space": " ",
     "not-json": "data",
+    "stream-id-twice": f'{{{_ID},{_ID},"data":{{}}}}',
+    "member-twice": f'{{{_ID},"data":{{}},"data":{{}}}}',
+    "field-twice": f'{{{_ID},"data":{{"sequence":1,"sequence":1}}}}',
     "cut": f'{{{_ID},"data":{{}}',
     "two-objects": f'{{{_ID},"data":{{}}}} {{}}',
     "array": f'[{{{_ID},"data":{{}}}}]',
@@ -91,6 +94,7 @@ CONTEXT_LINES = {
     "empty-line": "",
     "not-json": "anonymous",
     "cut": '{"source_module":"m"',
+    "field-twice": '{"trace_flags":1,"trace_flags":1}',
     "array": "[]",
     "null": "null",
     "unknown-field": '{"tenant":"acme"}',
@@ -150,3 +154,5 @@ def json_refused() -> Iterator[Refusal]:
     for type_, named in lines:
         for name, text in named.items():
             yield Refusal(f"{type_}/json/{name}", type_, "encode", "BadJson", line=text)
+    name, twice = "context/json/metadata-key-twice", '{"metadata":{"a":"1","b":"2","a":"1"}}'
+    yield Refusal(name, "context", "encode", "DuplicateKey", line=twice)

@@ -57,6 +57,8 @@ def contexts() -> Iterator[Line]:
     yield from _capabilities()
     yield from _metadata()
     yield from _limits()
+    same: Value = {"source_module": "storage", "target": {"module": "storage"}}
+    yield context("equal-texts", {**same, "actor": {"subject": {"module": "storage"}}})
     yield from _combined()
     yield from _roundabout()
 
@@ -204,6 +206,7 @@ def _metadata() -> Iterator[Line]:
     for size in (0, 1, 6, 7, 8, 9, 4095, 4096):
         yield meta(f"value-len-{size}", {"key": repeated("0123456789", size)})
     yield meta("empty-values", {"a": "", "b": "", "c": "x", "d": ""})
+    yield meta("equal-values", {"a": "the same text", "b": "the same text"})
     yield meta("unsorted-two", {"tenant": "acme", "baggage": "b"})
     yield meta("unsorted-punctuation", {"a_b": "1", "a.b": "2", "a-b": "3", "ab": "4", "a": "5"})
     reverse = {f"k{index:02d}": str(index) for index in reversed(range(64))}
