@@ -14,7 +14,14 @@ mod reader;
 mod writer;
 
 #[doc(hidden)]
-#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::indexing_slicing, unreachable_pub)]
+#[allow(
+    missing_docs,
+    clippy::all,
+    clippy::pedantic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    unreachable_pub
+)]
 pub mod generated {
     //! What capnpc 0.27.0 made of `schemas/`, unchanged. `make schemas` makes it again.
     pub mod ipc_streaming_capnp;
@@ -32,5 +39,5 @@ pub use limits::{
 pub(crate) use framing::{BODY, check_table};
 pub(crate) use general::{General, refusal};
 pub(crate) use pointer::{WORD, bytes_to_words, list_of_bytes, root_of, table_of};
-pub(crate) use reader::{Reader, Structure, check_text};
+pub(crate) use reader::{Reader, Structure};
 pub(crate) use writer::{Buffer, Words};

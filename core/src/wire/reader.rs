@@ -166,7 +166,7 @@ impl Structure {
 
 /// Text of a message as it must be: a final NUL, no other, valid UTF-8.
 #[inline]
-pub(crate) fn check_text(bytes: &[u8]) -> Option<&str> {
+fn check_text(bytes: &[u8]) -> Option<&str> {
     let (nul, text) = bytes.split_last()?;
     if *nul != 0 || text.contains(&0) {
         return None;

@@ -104,11 +104,6 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// Where the next object would be taken; at the end, the size of the message.
-    pub(crate) fn used(&self) -> usize {
-        self.free
-    }
-
     #[inline]
     fn fill(&mut self, pointer: usize, content: &[u8], count: usize) {
         let (at, offset) = self.take(pointer, bytes_to_words(count));
