@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from generator.files import render
+from generator.files import counts, render
 
 HERE = Path(__file__).resolve().parent
 
@@ -20,7 +20,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare with the committed files")
     arguments = parser.parse_args()
     differing = []
-    for name, text in render().items():
+    files = render()
+    for name, text in files.items():
         path = HERE / name
         content = text.encode()
         if not arguments.check:
@@ -28,7 +29,12 @@ def main() -> int:
         elif not path.exists() or path.read_bytes() != content:
             differing.append(name)
         print(f"{name}: {text.count(chr(10))} lines")
-    for name in differing:
+    readme = (HERE / "README.md").read_text().splitlines()
+    for row in counts(files):
+        if row not in readme:
+            print(f"README.md lacks this row of its table: {row}", file=sys.stderr)
+            differing.append("README.md")
+    for name in dict.fromkeys(differing):
         print(f"{name} differs from what make.py makes", file=sys.stderr)
     return 1 if differing else 0
 

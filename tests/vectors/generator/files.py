@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from .lines import Line
@@ -20,6 +22,21 @@ def render() -> dict[str, str]:
         "refused_large.jsonl": _lines(refused_large()),
         "rules.jsonl": "".join(f"{line}\n" for line in rules()),
     }
+
+
+def counts(files: dict[str, str]) -> list[str]:
+    """Gives the rows of the table in README.md: what a replayer should have run."""
+    rows = []
+    for name, text in files.items():
+        lines = [json.loads(line) for line in text.split("\n")[:-1]]
+        split = Counter(line.get("op") or line["type"] for line in lines)
+        parts = [f"{count} {what}" for what, count in sorted(split.items())]
+        also = sum(len(line.get("also", ())) for line in lines)
+        unknown = sum("unknown" in line for line in lines)
+        parts += [f"{also} `also`"] if also else []
+        parts += [f"{unknown} `unknown`"] if unknown else []
+        rows.append(f"| `{name}` | {len(lines)} | {', '.join(parts)} |")
+    return rows
 
 
 def _lines(lines: Sequence[Line] | Sequence[Refusal]) -> str:
