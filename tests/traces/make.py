@@ -14,7 +14,7 @@ import scenarios_receiver  # noqa: F401
 import scenarios_sender  # noqa: F401
 import scenarios_stream  # noqa: F401
 from model import line
-from rows import ROW_IDS, Place, places
+from rows import ROW_IDS, Place, places, spec_ids
 from scenarios_base import SCENARIOS, Run, play
 
 HERE = Path(__file__).resolve().parent
@@ -54,6 +54,11 @@ def unnamed(claims: list[tuple[str, ...]]) -> list[str]:
     return [row for row in ROW_IDS if row not in named]
 
 
+def shown(rows: tuple[str, ...]) -> list[str]:
+    """The rows with their ids in specification 23 before them."""
+    return [" ".join([*spec_ids(row), row]) for row in rows]
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--check", action="store_true", help="compare, write nothing")
@@ -67,7 +72,8 @@ def main() -> int:
     steps = sum(len(run.steps) for _, run in runs.values())
     counts = f"{len(runs)} runs, {steps} steps, {len(ROW_IDS)} rows"
     text = "".join(
-        line({"name": name, "rows": rows, "endpoint": run.endpoint, "steps": run.steps}) + "\n"
+        line({"name": name, "rows": shown(rows), "endpoint": run.endpoint, "steps": run.steps})
+        + "\n"
         for name, (rows, run) in runs.items()
     )
     if not check:

@@ -1,9 +1,9 @@
-"""Every row of every table of wire.md section 4, and every bullet under them, by name.
+"""Every row of every table of specification 23, and every sentence under them, by name.
 
-A row's name is its first two columns as they are printed, but for the minus sign: `Sender: Open |
-credit 0, or beyond`. A row that says several things at once has cases, each a name of its own: `…
-(cancelled)`. `Text:` are the sentences around the tables, with the rules that close what they leave
-open.
+A row's name says the table, the state and the event: `Sender: Open | credit 0, or beyond`. A row
+that says several things at once has cases, each a name of its own: `… (cancelled)`. `Text:` are the
+sentences around the tables and what closes the gaps that they leave. `SPEC` gives the ids that
+specification 23 has for them.
 
 The model cites the name of each branch that it takes, so a row is covered where it was executed,
 not where somebody says so. `where` says in which directions and kinds a row can happen at all:
@@ -136,6 +136,9 @@ OPENING = (
         _same(before_the_open, "send", "close", "fail", "cancel", "grant", "wait"),
     ),
     Row("Opening: Idle | time", before_the_open),
+    Row(
+        "Opening: Idle | drop, consume", before_the_open, _same(before_the_open, "drop", "consume")
+    ),
     Row("Opening: Idle, responder | open", at_responder),
     Row("Opening: Idle, responder | open of an unknown kind", idle_responder),
     Row(
@@ -169,6 +172,7 @@ SENDER = (
             ("dropped when ready, passed on", sends_many),
             ("dropped when ready, nobody waits", anywhere),
             ("no such ticket to drop", anywhere),
+            ("a ready ticket dropped after the end", anywhere),
             ("sent with", anywhere),
             ("not ready", anywhere),
             ("the one message sent or its credit held", sends_once),
@@ -402,6 +406,130 @@ TEXT = (
 ALL_ROWS = (*OPENING, *SENDER, *RECEIVER, *WHOLE, *TEXT)
 ROW_IDS: dict[str, Where] = {name: where for row in ALL_ROWS for name, where in row.ids()}
 """Every name that the model may cite, with where it can happen."""
+
+
+_OPEN_CREDIT = "with initialCredit > 2^31-1 where it counts"
+_TICKET = "Sender: Open | send, waiting"
+_ENDED = "Sender: Closed, Failed, Cancelled"
+_CLOSED = "Receiver: Closed by its close frame"
+_LATE = f"{_CLOSED} | data, or a close with another number, also after the stream has ended"
+_FINISH = "Text: the responder's close ends the stream"
+
+SPEC: dict[str, tuple[str, ...]] = {
+    "O1": ("Opening: Idle, opener | open", "Text: the opener's first credit is what was agreed on"),
+    "O2": (f"Opening: Idle, opener | open {_OPEN_CREDIT}",),
+    "O3": ("Opening: Idle, opener | open with a context that does not decode",),
+    "O4": ("Opening: opened | open",),
+    "O5": ("Opening: Idle | send, close, fail, cancel, grant",),
+    "O6": ("Opening: Idle | time",),
+    "O7": (
+        "Opening: Idle, responder | open",
+        "Text: the responder's first credit is open.initialCredit",
+        "Text: the responder knows the opener's agreed credit",
+    ),
+    "O8": ("Opening: Idle, responder | open of an unknown kind",),
+    "O9": (f"Opening: Idle, responder | open {_OPEN_CREDIT}",),
+    "O10": ("Opening: Idle, responder | open with a context that does not decode",),
+    "O11": ("Opening: Idle | any other frame; at the opener an open too",),
+    "O12": ("Opening: stream not ended | a second open; at the opener any open",),
+    "O13": ("Text: the nil stream id",),
+    "O14": ("Opening: Idle | drop, consume",),
+    "O15": ("Text: a frame of another stream",),
+    "S1": ("Sender: Open, c > 0, nobody waits | send",),
+    "S2": ("Sender: Open, c = 0 | try_send",),
+    "S3": (f"{_TICKET} (try_send does not overtake)",),
+    "S4": ("Sender: Open | send, too large (without a ticket)",),
+    "S5": ("Sender: Open | second send where one is allowed",),
+    "S6": ("Sender: Open | credit g ≥ 1, c+g ≤ 2^31-1",),
+    "S7": ("Sender: Open | credit 0, or beyond",),
+    "S8": ("Sender: Open | close",),
+    "S9": ("Sender: Open | close before the required message",),
+    "S10": (
+        f"{_ENDED} | send (closed)",
+        f"{_ENDED} | send (failed)",
+        f"{_ENDED} | send (cancelled)",
+    ),
+    "S11": (f"{_ENDED} | close",),
+    "S12": (f"{_ENDED} | credit",),
+    "S13": ("Text: credit frames for an exactly-1 direction are ignored",),
+    "R1": ("Receiver: Open | grant g ≥ 1, o+g ≤ 2^31-1",),
+    "R2": ("Receiver: Open | grant 0",),
+    "R3": ("Receiver: Open | grant beyond",),
+    "R4": ("Receiver: Open | data s = e, o > 0",),
+    "R5": ("Receiver: Open | data beyond the kind",),
+    "R6": ("Receiver: Open | data s ≠ e",),
+    "R7": ("Receiver: Open | data, o = 0",),
+    "R8": ("Receiver: Open | data, too large",),
+    "R9": ("Receiver: Open | close(e), the kind satisfied",),
+    "R10": ("Receiver: Open | close(≠ e)",),
+    "R11": ("Receiver: Open | close(e), required message missing",),
+    "R12": (_LATE,),
+    "R13": (f"{_CLOSED} | a close with the same number",),
+    "R14": ("Receiver: ended otherwise | data, close",),
+    "R15": ("Receiver: not Open | grant",),
+    "R16": ("Text: grants for an exactly-1 direction are ignored",),
+    "T1": ("Opening: Idle | send, close, fail, cancel, grant (wait)",),
+    "T2": (
+        f"{_ENDED} | send (wait when closed)",
+        f"{_ENDED} | send (wait when failed)",
+        f"{_ENDED} | send (wait when cancelled)",
+    ),
+    "T3": (f"{_TICKET} (the one message sent or its credit held)",),
+    "T4": (f"{_TICKET} (ready at once)",),
+    "T5": (f"{_TICKET} (queued)",),
+    "T6": (f"{_TICKET} (credit goes to tickets in order)",),
+    "T7": (f"{_TICKET} (sent with)",),
+    "T8": (f"{_TICKET} (not ready)",),
+    "T9": ("Sender: Open | send, too large (the ticket keeps its credit)",),
+    "T10": (f"{_TICKET} (dropped while it waits)",),
+    "T11": (
+        f"{_TICKET} (dropped when ready, passed on)",
+        f"{_TICKET} (dropped when ready, nobody waits)",
+    ),
+    "T12": (f"{_TICKET} (no such ticket to drop)",),
+    "T13": ("Text: tickets that wait end with the stream",),
+    "T14": (
+        f"{_ENDED} | send (with a ready ticket)",
+        f"{_TICKET} (a ready ticket dropped after the end)",
+    ),
+    "W1": ("Stream: not ended | fail(code)",),
+    "W2": ("Stream: not ended | cancel, deadline",),
+    "W3": ("Stream: not ended | peer's error, cancel",),
+    "W4": ("Stream: ended | fail, cancel",),
+    "W5": ("Stream: ended | open, error, cancel",),
+    "W6": (
+        f"{_FINISH} (at the responder, receiver open)",
+        f"{_FINISH} (at the responder, receiver closed)",
+    ),
+    "W7": (
+        f"{_FINISH} (at the opener, finished)",
+        f"{_FINISH} (at the opener, tickets end)",
+        f"{_FINISH} (at the opener, sender closed)",
+    ),
+    "W8": ("Text: in bidi the halves are independent",),
+    "W9": ("Text: an unknown frame kind is surfaced and counted",),
+    "W10": ("Text: an unknown frame kind after the end",),
+    "W11": (
+        "Stream: not ended | cancel, deadline (deadline, both open)",
+        "Stream: not ended | cancel, deadline (deadline, sender closed)",
+        "Stream: not ended | cancel, deadline (deadline, receiver closed)",
+    ),
+    "W12": ("Text: a time before the deadline, or none", "Text: a time after the end"),
+    "W13": ("Text: fail or cancel with a message past its limit",),
+    "A1": ("Text: the whole window at the open",),
+    "A2": ("Text: consumption (without effect)",),
+    "A3": ("Text: consumption (of nothing)",),
+    "A4": ("Text: consumption (of more than was delivered)",),
+    "A5": ("Text: consumption (below the threshold)",),
+    "A6": ("Text: consumption (at the threshold)",),
+    "A7": ("Text: consumption (grant beyond)",),
+}
+"""The rows of specification 23 by their ids: each names rows of here, or single cases of them."""
+
+
+def spec_ids(row: str) -> list[str]:
+    """The ids that specification 23 has for a row; none for what it says in sentences alone."""
+    return [key for key, names in SPEC.items() if row in names or row.partition(" (")[0] in names]
 
 
 def places(where: Where) -> list[Place]:

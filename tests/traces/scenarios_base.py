@@ -2,7 +2,7 @@
 
 A scenario is a function of one `Run`. It is played once at every endpoint and in every kind where
 its `where` holds, and each playing is one trace. What the model answers is recorded; what a human
-reads out of wire.md is given as `expect`, and a difference between the two is an error.
+reads out of the specification is given as `expect`, and a difference between the two is an error.
 """
 
 from __future__ import annotations
@@ -93,6 +93,8 @@ class Run:
 
     def take(self, given: Json, **expect: Any) -> Json:
         """One input. `expect` names parts of the answer, or fields of the state."""
+        if "wait" in given and self._mentions(given["wait"]):
+            raise ValueError(f"{given}: a ticket's id is new to its trace")
         out = self.model.step(given)
         for name, wanted in expect.items():
             have = out[name] if name in _ANSWER else out["state"][name]
@@ -101,6 +103,11 @@ class Run:
         self.steps.append({"in": given, "out": out})
         self.cited |= self.model.cited
         return out
+
+    def _mentions(self, ticket: int) -> bool:
+        """Whether a step has named this ticket before."""
+        names = [step["in"].get(key) for step in self.steps for key in ("wait", "drop", "ticket")]
+        return ticket in names
 
     # The application's side.
 

@@ -38,13 +38,15 @@ FIRST = "Text: initialCredit means nothing for an exactly-1 direction"
     "opening/before-the-open/local",
     before_the_open,
     "Opening: Idle | time",
+    "Opening: Idle | drop, consume (drop)",
+    "Opening: Idle | drop, consume (consume)",
     *(f"{NOT_OPEN} ({what})" for what in ("send", "close", "fail", "cancel", "grant", "wait")),
 )
 def local_before_the_open(run: Run) -> None:
     run.create(window=4)
     refused = error("NotOpen")
     run.send("aa", result=refused, sender="idle", receiver="idle", credit=0, outstanding=0)
-    run.send("aa", ticket=1, result=refused)
+    run.send("aa", ticket=8, result=refused)
     run.wait(1, result=refused)
     run.close(result=refused)
     run.fail(result=refused, transmit=[])

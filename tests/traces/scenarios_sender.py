@@ -200,7 +200,7 @@ def no_payload(run: Run) -> None:
 def ready_at_once(run: Run) -> None:
     run.start(send=2, receive=1)
     left = 0 if run.sends_once else 1
-    run.send("aa", ticket=1, result=error("CreditExhausted"))
+    run.send("aa", ticket=9, result=error("CreditExhausted"))
     run.wait(1, result="ok", events=[{"ready": 1}], credit=left, transmit=[])
     run.send("01", ticket=1, result="ok", transmit=[frame("data", payload="01")], credit=left)
     again = "TooManyMessages" if run.sends_once else "CreditExhausted"
@@ -376,7 +376,12 @@ def tickets_and_close(run: Run) -> None:
     run.wait(5, result=error("StreamEnded"), events=[])
 
 
-@scenario("sender/ticket/ready-when-closed", anywhere, f"{ENDED_SEND} (with a ready ticket)")
+@scenario(
+    "sender/ticket/ready-when-ended",
+    anywhere,
+    f"{ENDED_SEND} (with a ready ticket)",
+    f"{TICKET} (a ready ticket dropped after the end)",
+)
 def ready_when_ended(run: Run) -> None:
     run.start(send=1, receive=1)
     run.wait(1)
@@ -514,7 +519,7 @@ def _after(how: str) -> None:
         run.end(how)
         run.send(result=error("StreamEnded"), sender=how, receiver=how, credit=0, outstanding=0)
         run.send("010203", result=error("StreamEnded"))
-        run.send(ticket=1, result=error("StreamEnded"))
+        run.send(ticket=7, result=error("StreamEnded"))
         run.wait(1, result=error("StreamEnded"))
         run.drop(1, result="ok")
         run.close(result="ended", transmit=[])

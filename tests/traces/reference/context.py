@@ -30,7 +30,7 @@ STRUCT_ELEMENTS = 7
 
 
 class Refused(Exception):
-    """The context does not decode; `kind` is the kind of refusal of wire.md section 1."""
+    """The context does not decode; `kind` is its kind of refusal."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)

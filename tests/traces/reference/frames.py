@@ -1,4 +1,4 @@
-"""The frames of wire.md section 7, the text form: one small class a frame, both ways.
+"""The frames in the text form of specification 20: one small class a frame, both ways.
 
 An enumerant is its schema's name, or its number when no name is known. Fields that hold their
 default are optional on input and left out on output.
