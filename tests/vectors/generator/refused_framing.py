@@ -77,7 +77,7 @@ def _segments(type_: MessageType, sound: bytes) -> Iterator[Refusal]:
     kind = "TooManySegments"
     for count in (17, 18, 32, 64, 511, 512):
         encoded = message(sound, *[b""] * (count - 1))
-        # The command line reads up to 511 segments: its table buffer leaves no more.
+        # The command line has a limit of its own, far above ours, so it is not asked.
         yield bad_bytes(f"{type_}/segments/{count}", kind, encoded)
     encoded = message(sound, *[bytes(8)] * 16)
     yield bad_bytes(f"{type_}/segments/17-with-words", kind, encoded, False)
