@@ -208,9 +208,9 @@ fn sort<T, const N: usize>(list: &mut Few<T, N>, key: impl Fn(&T) -> &str) -> Re
     if members.is_sorted_by(|a, b| key(a) < key(b)) {
         return Ok(());
     }
-    // The limits keep this to 64 members; it runs before sorting because the place is the caller's.
-    let mut earlier = std::collections::HashSet::new();
-    if let Some(index) = members.iter().position(|member| !earlier.insert(key(member))) {
+    // The limits keep this to 64 members. It looks before sorting, for the place is the caller's.
+    let earlier = |index, member| members.iter().take(index).any(|earlier| key(earlier) == key(member));
+    if let Some(index) = members.iter().enumerate().position(|(index, member)| earlier(index, member)) {
         return Err(index);
     }
     members.sort_unstable_by(|a, b| key(a).cmp(key(b)));

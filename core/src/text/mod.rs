@@ -8,6 +8,7 @@ mod context;
 mod frame;
 mod hex;
 mod member;
+mod trace;
 
 pub use context::{
     ActorText, ContextText, MetadataText, SubjectText, TargetText, context_from_json, context_to_json,
@@ -18,8 +19,24 @@ pub use frame::{
 };
 pub use hex::{Hex, from_hex, to_hex};
 pub use member::{Enumeration, Named, UnknownText};
+pub use trace::Trace;
 
 use crate::{Error, ErrorKind, Result};
+
+/// A refusal as the command line prints it in the place of a line: `{"error":{"kind":…,"message":…}}`.
+#[must_use]
+pub fn error_to_json(error: &Error) -> String {
+    #[derive(serde::Serialize)]
+    struct Line {
+        error: Body,
+    }
+    #[derive(serde::Serialize)]
+    struct Body {
+        kind: &'static str,
+        message: String,
+    }
+    write(&Line { error: Body { kind: error.kind().name(), message: error.to_string() } })
+}
 
 /// Reads one JSON object in full. What serde_json says is not passed on, for it can quote the input.
 fn read<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T> {

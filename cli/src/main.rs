@@ -1,0 +1,42 @@
+//! `ixt`: reads, writes and inspects Ixt's messages, and drives its stream engine by hand.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod inspect;
+mod lines;
+mod style;
+mod trace;
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use args::{Cli, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.color.write_global();
+    let done = match cli.command {
+        Command::Encode { what } => lines::each(|line| lines::encode(what, line).map(Some)),
+        Command::Decode { what, max_payload } => {
+            lines::each(|line| lines::decode(what, line, max_payload.limits()).map(Some))
+        }
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Trace => trace::run(),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        // Whoever reads our output has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(error: &io::Error) {
+    anstream::eprintln!("{}ixt:{:#} {error}", style::ERROR, style::ERROR);
+}
