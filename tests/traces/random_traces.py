@@ -203,7 +203,10 @@ class Generator:
         model, draw = self.model, self.draw
         near = max(0, model.expected + draw.choice([-1, 0, 0, 1, 2]))
         large = draw.randbytes(min(model.max_payload, 100) + 1).hex()
+        held = model.credit + len(model.ready)
         options: list[Json] = [
+            self._receive("credit", frames=max(0, LARGEST - held + draw.choice([0, 1]))),
+            {"grant": max(0, LARGEST - model.outstanding + draw.choice([0, 1]))},
             {"send": large},
             {"send": self._payload()},
             {"send": self._payload(), "ticket": self._any_ticket()},

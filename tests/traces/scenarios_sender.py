@@ -339,6 +339,30 @@ def held_for_one(run: Run) -> None:
     run.send("aa", ticket=1, result="ok")
 
 
+@scenario("sender/ticket/large-ids", sends_many, f"{TICKET} (queued)")
+def large_ids(run: Run) -> None:
+    run.start()
+    run.wait(2**32 - 1)
+    run.wait(0)
+    run.credit(2, events=[{"credit": 2}, {"ready": 2**32 - 1}, {"ready": 0}])
+    run.send("00", ticket=0, result="ok")
+    run.send("ff", ticket=2**32 - 1, result="ok")
+
+
+@scenario("sender/ticket/many", at("opener", "bidiStream"), f"{TICKET} (queued)")
+def many_tickets(run: Run) -> None:
+    run.start(send=3)
+    order = [(7 * index) % 31 for index in range(31)]
+    for ticket in order:
+        run.wait(ticket)
+    for ticket in order[4:12:2]:
+        run.drop(ticket, events=[])
+    left = [ticket for ticket in order[3:] if ticket not in order[4:12:2]]
+    run.credit(5, events=[{"credit": 5}, *({"ready": ticket} for ticket in left[:5])])
+    run.drop(order[0], events=[{"ready": left[5]}])
+    run.close(events=[{"ended": ticket} for ticket in left[6:]])
+
+
 @scenario("sender/ticket/try-send-takes-free-credit", sends_many)
 def free_credit(run: Run) -> None:
     run.start(send=3)

@@ -308,6 +308,18 @@ for _other in REASONS:
     _reason(_other)
 
 
+@scenario("stream/peer-error-any-sequence", anywhere, f"{PEER} (error, both open)")
+def any_sequence(run: Run) -> None:
+    run.start(send=1, receive=2)
+    run.data(0)
+    run.receive(
+        frame("error", code="cancelled", sequence=2**64 - 1),
+        events=[{"failed": {"code": "cancelled", "message": "", "by": "peer"}}],
+        transmit=[],
+        sender="failed",
+    )
+
+
 @scenario("stream/known-numbers", at("responder", "unary"))
 def known_numbers(run: Run) -> None:
     run.start()
