@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn huge_tables_do_not_overflow() {
         let mut table = vec![15, 0, 0, 0];
-        table.extend([0xff; 64]);
+        table.extend([0xff; 68]);
         assert_eq!(split(&table, 100).map_err(|e| e.kind()), Err(ErrorKind::MessageTooLarge));
         table[0] = 16;
         assert_eq!(split(&table, 100).map_err(|e| e.kind()), Err(ErrorKind::TooManySegments));
