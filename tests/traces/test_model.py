@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections import deque
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import make_contexts
 from model import Endpoint
 from planted import BUGS
 from random_traces import Generator, Trace
@@ -266,6 +268,11 @@ def test_damaged_contexts_are_refused_or_read_and_nothing_else() -> None:
             context.deadline_of(bytes(encoded))
         except (context.Refused, context.OutOfScope):
             continue
+
+
+@pytest.mark.skipif(shutil.which("capnp") is None, reason="needs the capnp command line")
+def test_the_contexts_are_what_capnp_makes() -> None:
+    assert make_contexts.table() == (HERE / "contexts.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("role", ROLES)
