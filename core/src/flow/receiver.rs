@@ -149,7 +149,7 @@ impl Receiver {
         }
         self.unconsumed -= u64::from(frames);
         self.consumed = due;
-        if due >= step && frames > 0 {
+        if due >= step {
             self.consumed = 0;
             self.give(due);
         }

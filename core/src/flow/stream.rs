@@ -9,9 +9,9 @@ use super::{By, Cancellation, Config, Effect, Event, Failure, Outcome, Received,
 use crate::invocation::ContextRef;
 use crate::stream::{
     Cancel, CancelReason, Close, CloseReason, Frame, FrameBody, FrameRef, InteractionKind, Open, StreamError,
-    StreamErrorCode, StreamFrame, StreamId,
+    StreamErrorCode, StreamFrame, StreamId, check_details, check_message,
 };
-use crate::wire::{Error, ErrorKind, Limits, MAX_CREDIT, MAX_TEXT, Result};
+use crate::wire::{Error, ErrorKind, Limits, MAX_CREDIT, Result};
 
 /// The state of one direction at this end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -237,10 +237,8 @@ impl Stream {
         if !self.may_end()? {
             return Ok(Effect::AlreadyEnded);
         }
-        check_text(message, "message")?;
-        if details.len() > MAX_TEXT {
-            return Err(Error::new(ErrorKind::MessageTextTooLong).in_field("details"));
-        }
+        check_message(message, "message")?;
+        check_details(details, "details")?;
         let failure = Failure { code, message: message.to_owned(), details: details.to_vec(), by: By::Local };
         self.end_as_failed(failure);
         Ok(Effect::Done)
@@ -254,7 +252,7 @@ impl Stream {
         if !self.may_end()? {
             return Ok(Effect::AlreadyEnded);
         }
-        check_text(message, "message")?;
+        check_message(message, "message")?;
         self.end_as_cancelled(Cancellation { reason, message: message.to_owned(), by: By::Local });
         Ok(Effect::Done)
     }
@@ -560,14 +558,4 @@ fn deadline_of(context: &[u8]) -> Result<u64> {
         return Ok(0);
     }
     Ok(ContextRef::decode(context)?.deadline_ms().unwrap_or(0))
-}
-
-fn check_text(text: &str, field: &'static str) -> Result<()> {
-    if text.len() > MAX_TEXT {
-        return Err(Error::new(ErrorKind::MessageTextTooLong).in_field(field));
-    }
-    if text.as_bytes().contains(&0) {
-        return Err(Error::new(ErrorKind::BadText).in_field(field));
-    }
-    Ok(())
 }

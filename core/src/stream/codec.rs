@@ -224,15 +224,6 @@ impl<'a> FrameRef<'a> {
     #[inline]
     fn check(&self, limits: Limits) -> Result<()> {
         let refuse = |kind, field: &'static str| Err(Error::new(kind).in_field(field));
-        let text = |text: &str, field: &'static str| {
-            if text.len() > MAX_TEXT {
-                refuse(ErrorKind::MessageTextTooLong, field)
-            } else if text.as_bytes().contains(&0) {
-                refuse(ErrorKind::BadText, field)
-            } else {
-                Ok(())
-            }
-        };
         match self.body {
             FrameBody::Data(data) if data.payload.len() > limits.max_payload() => {
                 refuse(ErrorKind::FrameTooLarge, "data.payload")
@@ -241,13 +232,10 @@ impl<'a> FrameRef<'a> {
                 refuse(ErrorKind::ContextTooLarge, "open.context")
             }
             FrameBody::Error(error) => {
-                text(error.message, "error.message")?;
-                if error.details.len() > MAX_TEXT {
-                    return refuse(ErrorKind::MessageTextTooLong, "error.details");
-                }
-                Ok(())
+                check_message(error.message, "error.message")?;
+                check_details(error.details, "error.details")
             }
-            FrameBody::Cancel(cancel) => text(cancel.message, "cancel.message"),
+            FrameBody::Cancel(cancel) => check_message(cancel.message, "cancel.message"),
             _ => Ok(()),
         }
     }
@@ -268,6 +256,25 @@ impl StreamFrame {
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         FrameRef::decode(bytes).map(Frame::into_owned)
     }
+}
+
+/// The rules for a message to people: at most 4 KiB, no NUL.
+pub(crate) fn check_message(message: &str, field: &'static str) -> Result<()> {
+    if message.len() > MAX_TEXT {
+        return Err(Error::new(ErrorKind::MessageTextTooLong).in_field(field));
+    }
+    if message.as_bytes().contains(&0) {
+        return Err(Error::new(ErrorKind::BadText).in_field(field));
+    }
+    Ok(())
+}
+
+/// The rule for an error's details: at most 4 KiB.
+pub(crate) fn check_details(details: &[u8], field: &'static str) -> Result<()> {
+    if details.len() > MAX_TEXT {
+        return Err(Error::new(ErrorKind::MessageTextTooLong).in_field(field));
+    }
+    Ok(())
 }
 
 /// The fast path: preorder, one segment, no word beyond the schema's.

@@ -9,6 +9,7 @@ mod id;
 mod reason;
 
 pub use codec::{FrameBatch, frames};
+pub(crate) use codec::{check_details, check_message};
 pub use frame::{
     Cancel, Close, Credit, Frame, FrameBody, FrameRef, Open, StreamData, StreamError, StreamFrame,
     UnknownFrame,
