@@ -36,9 +36,11 @@ mod config;
 mod event;
 mod receiver;
 mod sender;
+mod state;
 mod stream;
 
 pub use config::{Config, Role};
 pub use event::{By, Cancellation, Effect, Event, Failure, Outcome, Received, Violation};
 pub use sender::Ticket;
-pub use stream::{Half, State, Stream};
+pub use state::{Half, State};
+pub use stream::Stream;

@@ -1,6 +1,6 @@
 //! The receiver half: window, sequence and grants (specification 23, table "Receiver half").
 
-use super::stream::Half;
+use super::state::Half;
 use crate::stream::StreamErrorCode;
 use crate::wire::{ErrorKind, MAX_CREDIT};
 

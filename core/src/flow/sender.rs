@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::stream::Half;
+use super::state::Half;
 use crate::wire::{ErrorKind, MAX_CREDIT};
 
 /// A place in the queue for one credit.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::receiver::{Receiver, Refused};
 use super::sender::Sender;
+use super::state::{Half, State};
 use super::{By, Cancellation, Config, Effect, Event, Failure, Outcome, Received, Role, Ticket, Violation};
 use crate::invocation::ContextRef;
 use crate::stream::{
@@ -12,54 +13,6 @@ use crate::stream::{
     StreamErrorCode, StreamFrame, StreamId, check_details, check_message,
 };
 use crate::wire::{Error, ErrorKind, Limits, MAX_CREDIT, Result};
-
-/// The state of one direction at this end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Half {
-    /// Before the open.
-    Idle,
-    /// Frames may pass.
-    Open,
-    /// Ended in order.
-    Closed,
-    /// Ended by an error.
-    Failed,
-    /// Ended by a cancel or the deadline.
-    Cancelled,
-}
-
-impl Half {
-    /// The name in the trace form: `"idle"`, `"open"`, `"closed"`, `"failed"` or `"cancelled"`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Open => "open",
-            Self::Closed => "closed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    fn has_ended(self) -> bool {
-        !matches!(self, Self::Idle | Self::Open)
-    }
-}
-
-/// What an endpoint looks like at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct State {
-    /// The sender half.
-    pub sender: Half,
-    /// The receiver half.
-    pub receiver: Half,
-    /// Data frames that may be sent now and that no ticket holds; 0 unless the sender half is open.
-    pub credit: u32,
-    /// Data frames that the peer may still send; 0 unless the receiver half is open.
-    pub outstanding: u32,
-    /// Frames of the peer that were ignored.
-    pub ignored: u64,
-}
 
 /// One endpoint of one stream.
 ///
