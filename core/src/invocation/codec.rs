@@ -278,8 +278,9 @@ impl<'a> ContextRef<'a> {
         if bytes.is_empty() || bytes == NOTHING {
             return Ok(Self::default());
         }
-        match decode_written_shape(bytes) {
-            Some(context) => Ok(context),
+        let mut context = Self::default();
+        match read_written_shape(bytes, &mut context) {
+            Some(()) => Ok(context),
             None => decode_any_shape(bytes),
         }
     }
@@ -297,7 +298,7 @@ impl<'a> ContextRef<'a> {
 
 /// The fast path: preorder, one segment, no word beyond the schema's, lists in order, limits kept.
 #[inline]
-fn decode_written_shape(bytes: &[u8]) -> Option<ContextRef<'_>> {
+fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Option<()> {
     if bytes.len() > MAX_CONTEXT {
         return None;
     }
@@ -306,14 +307,11 @@ fn decode_written_shape(bytes: &[u8]) -> Option<ContextRef<'_>> {
         return None;
     }
     let word = |index| root.word(&reader, index);
-    let mut context = ContextRef {
-        correlation_id: (u128::from(word(0)) << 64 | u128::from(word(1))).to_be_bytes(),
-        span_id: word(2).to_be_bytes(),
-        deadline_ms: word(3),
-        trace_flags: word(4) as u8,
-        parent_span_id: word(5).to_be_bytes(),
-        ..ContextRef::default()
-    };
+    context.correlation_id = (u128::from(word(0)) << 64 | u128::from(word(1))).to_be_bytes();
+    context.span_id = word(2).to_be_bytes();
+    context.deadline_ms = word(3);
+    context.trace_flags = word(4) as u8;
+    context.parent_span_id = word(5).to_be_bytes();
 
     if let Some(at) = root.pointer(0) {
         context.source_module = reader.text(at)?;
@@ -321,13 +319,16 @@ fn decode_written_shape(bytes: &[u8]) -> Option<ContextRef<'_>> {
     if let Some(at) = root.pointer(1)
         && let Some((tag, content)) = read_union(&mut reader, at)?
     {
-        let mut text = || content.map_or(Some(""), |at| reader.text(at));
+        let text = match content {
+            Some(at) if tag != 3 => reader.text(at)?,
+            _ => "",
+        };
         context.target = match tag {
-            0 => Target::Service(text()?),
-            1 => Target::Module(text()?),
-            2 => Target::Broadcast(text()?),
+            0 => Target::Service(text),
+            1 => Target::Module(text),
+            2 => Target::Broadcast(text),
             3 => Target::Reply(reader.data(content?)?.try_into().ok()?),
-            4 => Target::DynamicEndpoint(text()?),
+            4 => Target::DynamicEndpoint(text),
             _ => return None,
         };
     }
@@ -337,7 +338,7 @@ fn decode_written_shape(bytes: &[u8]) -> Option<ContextRef<'_>> {
         if actor.data_words != 0 || actor.pointer_count > ACTOR_POINTERS {
             return None;
         }
-        read_actor(&mut reader, &actor, &mut context)?;
+        read_actor(&mut reader, &actor, context)?;
     }
     if let Some(at) = root.pointer(3)
         && let Some((first, count)) = reader.structures(at)?
@@ -345,9 +346,9 @@ fn decode_written_shape(bytes: &[u8]) -> Option<ContextRef<'_>> {
         if first.data_words != 0 || first.pointer_count > ENTRY_POINTERS || count > MAX_METADATA {
             return None;
         }
-        read_metadata(&mut reader, &first, count, &mut context)?;
+        read_metadata(&mut reader, &first, count, context)?;
     }
-    reader.at_end().then_some(context)
+    reader.at_end().then_some(())
 }
 
 /// A union of one tag and one pointer: the tag, and where the pointer is.
@@ -367,11 +368,14 @@ fn read_actor<'a>(reader: &mut Reader<'a>, actor: &Structure, context: &mut Cont
     if let Some(at) = actor.pointer(0)
         && let Some((tag, content)) = read_union(reader, at)?
     {
-        let mut text = || content.map_or(Some(""), |at| reader.text(at));
+        let text = match content {
+            Some(at) if tag != 3 => reader.text(at)?,
+            _ => "",
+        };
         context.actor.subject = match tag {
-            0 => Subject::External(text()?),
-            1 => Subject::Operator(text()?),
-            2 => Subject::Module(text()?),
+            0 => Subject::External(text),
+            1 => Subject::Operator(text),
+            2 => Subject::Module(text),
             3 => Subject::System,
             _ => return None,
         };
@@ -389,8 +393,7 @@ fn read_actor<'a>(reader: &mut Reader<'a>, actor: &Structure, context: &mut Cont
             return None;
         }
         let mut last = None;
-        for index in 0..count {
-            let capability = reader.text(list + index * WORD)?;
+        for capability in reader.texts(list, count)? {
             if capability.len() > MAX_CAPABILITY || last.is_some_and(|last| last >= capability) {
                 return None;
             }
@@ -408,22 +411,18 @@ fn read_metadata<'a>(
     count: usize,
     context: &mut ContextRef<'a>,
 ) -> Option<()> {
-    let mut last = "";
+    // Without data an entry is its pointers, so that those of all entries are in a row.
+    let mut texts = reader.texts(first.pointers, count * first.pointer_count)?;
+    let mut last = None;
     let mut total = 0;
-    for index in 0..count {
-        let at = first.pointers + index * first.pointer_count * WORD;
-        let pointer = |index| (index < first.pointer_count).then_some(at + index * WORD);
-        let key = reader.text(pointer(0)?)?;
-        let value = match pointer(1) {
-            Some(at) => reader.text(at)?,
-            None => "",
-        };
-        // No key is empty, so the first one too is behind the last.
-        if !is_key(key) || key <= last || value.len() > MAX_METADATA_VALUE {
+    for _ in 0..count {
+        let key = texts.next()?;
+        let value = if first.pointer_count == ENTRY_POINTERS { texts.next()? } else { "" };
+        if !is_key(key) || last.is_some_and(|last| last >= key) || value.len() > MAX_METADATA_VALUE {
             return None;
         }
         total += cost(key, value);
-        last = key;
+        last = Some(key);
         context.metadata.push(MetadataEntry { key, value });
     }
     (total <= MAX_METADATA_TOTAL).then_some(())

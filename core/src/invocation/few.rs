@@ -19,22 +19,24 @@ impl<T: Default, const N: usize> Few<T, N> {
 
     #[inline]
     pub(crate) fn push(&mut self, member: T) {
-        match self.inline.get_mut(self.count) {
-            Some(place) if self.spilled.is_empty() => {
-                *place = member;
-                self.count += 1;
-            }
-            _ => self.spill(member),
+        if let Some(place) = self.inline.get_mut(self.count)
+            && self.spilled.is_empty()
+        {
+            *place = member;
+            self.count += 1;
+        } else {
+            self.spill();
+            self.spilled.push(member);
         }
     }
 
+    /// Moves what is held in place, once.
     #[cold]
-    fn spill(&mut self, member: T) {
+    fn spill(&mut self) {
         if self.spilled.is_empty() {
             let held = self.inline.iter_mut().take(self.count);
             self.spilled.extend(held.map(std::mem::take));
         }
-        self.spilled.push(member);
     }
 }
 

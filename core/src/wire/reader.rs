@@ -31,8 +31,11 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn root(bytes: &'a [u8]) -> Option<(Self, Structure)> {
         let table = u64::from_le_bytes(*bytes.first_chunk()?);
-        // The low half is the number of segments less one.
-        if table as u32 != 0 || (table >> 32) as usize * WORD + WORD != bytes.len() {
+        // The low half is the number of segments less one, the high one the words of the first.
+        if table as u32 != 0
+            || (table >> 32) + 1 != (bytes.len() / WORD) as u64
+            || !bytes.len().is_multiple_of(WORD)
+        {
             return None;
         }
         let mut reader = Self { bytes, next: 2 * WORD };
@@ -87,10 +90,42 @@ impl<'a> Reader<'a> {
     /// The text behind the pointer at `at`; empty for a null pointer.
     #[inline]
     pub(crate) fn text(&mut self, at: usize) -> Option<&'a str> {
-        if self.word(at)? == 0 {
-            return Some("");
+        let pointer = self.word(at)?;
+        let start = self.next;
+        self.skip_text(at, pointer)?;
+        let count = (pointer >> 35) as usize;
+        std::str::from_utf8(self.bytes.get(start..start + count.saturating_sub(1))?).ok()
+    }
+
+    /// The texts behind `count` pointers in a row from `at` on; a null pointer is an empty one.
+    ///
+    /// They lie in a row too, each with a NUL at its end, so that one check of UTF-8 does for all.
+    #[inline]
+    pub(crate) fn texts(&mut self, at: usize, count: usize) -> Option<Texts<'a>> {
+        let pointers = self.bytes.get(at..at.checked_add(count.checked_mul(WORD)?)?)?;
+        let start = self.next;
+        for (index, pointer) in pointers.as_chunks::<WORD>().0.iter().enumerate() {
+            self.skip_text(at + index * WORD, u64::from_le_bytes(*pointer))?;
         }
-        check_text(self.data(at)?)
+        let texts = std::str::from_utf8(self.bytes.get(start..self.next)?).ok()?;
+        Some(Texts { pointers, texts })
+    }
+
+    /// Takes a text whose only NUL is its last byte.
+    #[inline]
+    fn skip_text(&mut self, at: usize, pointer: u64) -> Option<()> {
+        if pointer == 0 {
+            return Some(());
+        }
+        if pointer as u32 & 3 != 1 || (pointer >> 32) & 7 != 2 || self.target(at, pointer) != self.next {
+            return None;
+        }
+        let count = (pointer >> 35) as usize;
+        let start = self.take(count.div_ceil(WORD) * WORD)?;
+        let (last, front) = self.bytes.get(start..self.next)?.as_chunks::<WORD>().0.split_last()?;
+        let nul = first_nul(u64::from_le_bytes(*last));
+        let clean = front.iter().all(|word| first_nul(u64::from_le_bytes(*word)) == WORD);
+        (clean && nul == (count - 1) % WORD).then_some(())
     }
 
     /// The list of pointers behind the pointer at `at`: where it begins, and how many.
@@ -118,12 +153,12 @@ impl<'a> Reader<'a> {
             return None;
         }
         let words = (pointer >> 35) as usize;
-        let start = self.take((words + 1) * WORD)?;
+        let start = self.take(words.checked_add(1)?.checked_mul(WORD)?)?;
         let tag = self.word(start)?;
         let count = (tag as u32 >> 2) as usize;
         let data_words = (tag >> 32) as usize & 0xffff;
         let pointer_count = (tag >> 48) as usize;
-        if tag & 3 != 0 || count * (data_words + pointer_count) != words {
+        if tag & 3 != 0 || count.checked_mul(data_words + pointer_count)? != words {
             return None;
         }
         let data = start + WORD;
@@ -164,12 +199,53 @@ impl Structure {
     }
 }
 
-/// Text of a message as it must be: a final NUL, no other, valid UTF-8.
-#[inline]
-fn check_text(bytes: &[u8]) -> Option<&str> {
-    let (nul, text) = bytes.split_last()?;
-    if *nul != 0 || text.contains(&0) {
-        return None;
+/// The texts of a row of pointers.
+pub(crate) struct Texts<'a> {
+    pointers: &'a [u8],
+    texts: &'a str,
+}
+
+impl<'a> Iterator for Texts<'a> {
+    type Item = &'a str;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a str> {
+        let (pointer, pointers) = self.pointers.split_first_chunk()?;
+        self.pointers = pointers;
+        let count = (u64::from_le_bytes(*pointer) >> 35) as usize;
+        let (padded, texts) = self.texts.split_at_checked(count.div_ceil(WORD) * WORD)?;
+        self.texts = texts;
+        padded.get(..count.saturating_sub(1))
     }
-    std::str::from_utf8(text).ok()
+}
+
+/// Where the first NUL of a word is, in the order of its bytes; 8 for none.
+#[inline]
+fn first_nul(word: u64) -> usize {
+    const LOW: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // A borrow marks bytes behind a NUL falsely, never one before it.
+    let marks = word.wrapping_sub(LOW) & !word & HIGH;
+    marks.trailing_zeros() as usize / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_nul_is_found_whatever_follows() {
+        for place in 0..=8 {
+            for behind in [0, 1, 0x7f, 0x80, 0xff] {
+                for before in [1, 0x7f, 0x80, 0xff] {
+                    let mut word = [behind; 8];
+                    word[..place].fill(before);
+                    if let Some(nul) = word.get_mut(place) {
+                        *nul = 0;
+                    }
+                    assert_eq!(first_nul(u64::from_le_bytes(word)), place, "{word:x?}");
+                }
+            }
+        }
+    }
 }
