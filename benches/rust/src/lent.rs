@@ -1,0 +1,36 @@
+//! The Rust loops that the C benchmark compares itself with: one batch of one operation.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use crate::{ours, samples};
+
+/// Runs an operation so many times and gives the nanoseconds that all took; negative for a number that
+/// is no operation. 0 encodes and 1 decodes a data frame of `size` bytes, 2 encodes and 3 decodes the
+/// context, 4 is `try_send`, 5 `try_send` and encode.
+#[unsafe(no_mangle)]
+pub extern "C" fn ixt_bench_rust(operation: u32, size: usize, iterations: u64) -> i64 {
+    let payload = samples::payload(size);
+    let payload = black_box(payload.as_slice());
+    let context = samples::context();
+    let mut out = Vec::with_capacity(size + 512);
+    let mut stream = ours::sender();
+    let mut encoded = Vec::new();
+    match operation {
+        1 => ours::frame_encode_into(payload, &mut encoded),
+        3 => ours::context_encode_into(&context, &mut encoded),
+        _ => {}
+    }
+
+    let start = Instant::now();
+    match operation {
+        0 => (0..iterations).for_each(|_| ours::frame_encode_into(payload, &mut out)),
+        1 => (0..iterations).for_each(|_| ours::frame_decode(&encoded)),
+        2 => (0..iterations).for_each(|_| ours::context_encode_into(&context, &mut out)),
+        3 => (0..iterations).for_each(|_| ours::context_decode(&encoded)),
+        4 => (0..iterations).for_each(|_| ours::try_send(&mut stream, payload)),
+        5 => (0..iterations).for_each(|_| ours::send(&mut stream, payload, &mut out)),
+        _ => return -1,
+    }
+    i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX)
+}

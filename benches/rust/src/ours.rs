@@ -1,0 +1,133 @@
+//! Our half. Each function is one operation; what it reads goes through `black_box`, field by field.
+
+use std::hint::black_box;
+
+use ixt_core::Limits;
+use ixt_core::flow::{Config, Stream};
+use ixt_core::invocation::{ContextRef, InvocationContext, Subject, Target};
+use ixt_core::stream::{FrameBody, FrameRef};
+
+use crate::samples;
+
+/// Encodes into a buffer that is used again.
+#[inline]
+pub fn frame_encode_into(payload: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let frame = FrameRef::data(black_box(samples::stream_id()), black_box(samples::SEQUENCE), payload);
+    frame.encode_into(out, Limits::DEFAULT).expect("within the limits");
+    black_box(&mut *out);
+}
+
+/// Encodes into a new buffer.
+#[inline]
+pub fn frame_encode(payload: &[u8]) {
+    let frame = FrameRef::data(black_box(samples::stream_id()), black_box(samples::SEQUENCE), payload);
+    black_box(frame.encode().expect("within the limits"));
+}
+
+/// Reads every field of a frame.
+#[inline]
+pub fn frame_read(frame: FrameRef<'_>) {
+    black_box(frame.stream_id);
+    match frame.body {
+        FrameBody::Data(data) => {
+            black_box(data.sequence);
+            black_box(data.payload);
+        }
+        _ => unreachable!("a data frame"),
+    }
+}
+
+/// Decodes a frame and reads it.
+#[inline]
+pub fn frame_decode(bytes: &[u8]) {
+    frame_read(FrameRef::decode(black_box(bytes)).expect("valid"));
+}
+
+/// Decodes a frame, refuses what is not canonical, and reads it.
+#[inline]
+pub fn frame_decode_canonical(bytes: &[u8]) {
+    frame_read(FrameRef::decode_canonical(black_box(bytes), Limits::DEFAULT).expect("canonical"));
+}
+
+/// Encodes into a buffer that is used again.
+#[inline]
+pub fn context_encode_into(context: &InvocationContext, out: &mut Vec<u8>) {
+    out.clear();
+    black_box(context).encode_into(out);
+    black_box(&mut *out);
+}
+
+/// Encodes into a new buffer.
+#[inline]
+pub fn context_encode(context: &InvocationContext) {
+    black_box(black_box(context).encode());
+}
+
+/// Reads every field of a context.
+#[inline]
+pub fn context_read(context: &ContextRef<'_>) {
+    black_box(context.correlation_id());
+    black_box(context.span_id());
+    black_box(context.parent_span_id());
+    black_box(context.trace_flags());
+    black_box(context.deadline_ms());
+    black_box(context.source_module());
+    match context.target() {
+        Target::Service(name) => black_box(name),
+        _ => unreachable!("a service"),
+    };
+    match context.actor().subject() {
+        Subject::Operator(name) => black_box(name),
+        _ => unreachable!("an operator"),
+    };
+    black_box(context.actor().token_ref().expose());
+    for capability in context.actor().capabilities() {
+        black_box(*capability);
+    }
+    for entry in context.metadata() {
+        black_box(entry.key);
+        black_box(entry.value);
+    }
+}
+
+/// Decodes a context and reads it.
+#[inline]
+pub fn context_decode(bytes: &[u8]) {
+    context_read(&ContextRef::decode(black_box(bytes)).expect("valid"));
+}
+
+/// Decodes a context into one that owns its texts, and reads it.
+#[inline]
+pub fn context_decode_owned(bytes: &[u8]) {
+    let context = InvocationContext::decode(black_box(bytes)).expect("valid");
+    black_box(context.metadata());
+    black_box(context.actor().capabilities());
+}
+
+/// Decodes a context, refuses what is not canonical, and reads it.
+#[inline]
+pub fn context_decode_canonical(bytes: &[u8]) {
+    context_read(&ContextRef::decode_canonical(black_box(bytes)).expect("canonical"));
+}
+
+/// A sender with more credit than a run spends.
+pub fn sender() -> Stream {
+    Stream::sender(samples::stream_id(), u32::MAX, Config::default())
+}
+
+/// Spends a credit and takes the next sequence.
+#[inline]
+pub fn try_send(stream: &mut Stream, payload: &[u8]) {
+    let frame = black_box(stream).try_send(black_box(payload)).expect("credit");
+    black_box(frame);
+}
+
+/// Spends a credit and encodes the frame, ready to write.
+#[inline]
+pub fn send(stream: &mut Stream, payload: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let frame = black_box(stream).try_send(black_box(payload)).expect("credit");
+    frame.encode_into(out, Limits::DEFAULT).expect("within the limits");
+    black_box(&mut *out);
+}
