@@ -36,7 +36,8 @@ pub fn split(bytes: &[u8], max_message: usize) -> Result<Split> {
     let mut total = table;
     for segment in 0..segments {
         let at = 4 + 4 * segment;
-        total += u32_at(bytes, at).unwrap_or(0) as usize * WORD;
+        let words = u32_at(bytes, at).unwrap_or(0) as usize;
+        total = words.saturating_mul(WORD).saturating_add(total);
         if total > max_message {
             return Err(Error::new(ErrorKind::MessageTooLarge).at(at));
         }
