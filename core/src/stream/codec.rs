@@ -1,7 +1,9 @@
 //! Frames to bytes and back (specification 20).
 
 use super::frame::{Cancel, Close, Credit, Frame, FrameBody, Open, StreamData, StreamError, UnknownFrame};
-use super::{CancelReason, CloseReason, FrameRef, InteractionKind, StreamErrorCode, StreamFrame, StreamId};
+use super::{
+    CancelReason, CloseReason, FrameRef, InteractionKind, StreamErrorCode, StreamFrame, StreamId, data,
+};
 use crate::wire::generated::ipc_streaming_capnp::stream_frame;
 use crate::wire::{
     BODY, Buffer, Error, ErrorKind, General, Limits, MAX_CONTEXT, MAX_TEXT, Reader, Result, Split, WORD,
@@ -173,19 +175,28 @@ impl<B: AsRef<[u8]>, T: AsRef<str>> Frame<B, T> {
 
     #[inline]
     fn write(&self, out: &mut impl Buffer, limits: Limits) -> Result<()> {
-        let frame = self.as_ref();
-        frame.check(limits)?;
-        if let Some(plan) = Plan::of(&frame) {
-            return plan.write(out);
+        match &self.body {
+            FrameBody::Data(StreamData { sequence, payload }) if data::fits(payload.as_ref(), limits) => {
+                data::write(self.stream_id, *sequence, payload.as_ref(), out)
+            }
+            _ => self.as_ref().write_any(out, limits),
         }
-        let message = frame.unknown_message();
-        out.reserve(message.len())?;
-        out.put(message);
-        Ok(())
     }
 }
 
 impl<'a> FrameRef<'a> {
+    #[inline(never)]
+    fn write_any(&self, out: &mut impl Buffer, limits: Limits) -> Result<()> {
+        self.check(limits)?;
+        if let Some(plan) = Plan::of(self) {
+            return plan.write(out);
+        }
+        let message = self.unknown_message();
+        out.reserve(message.len())?;
+        out.put(message);
+        Ok(())
+    }
+
     /// Decodes one whole frame under the default limits; nothing is copied.
     ///
     /// # Errors
@@ -201,6 +212,14 @@ impl<'a> FrameRef<'a> {
     /// A refusal of specification 20, with the place where it can be told.
     #[inline]
     pub fn decode_within(bytes: &'a [u8], limits: Limits) -> Result<Self> {
+        match data::read(bytes, limits) {
+            Some((frame, _)) => Ok(frame),
+            None => Self::decode_other(bytes, limits),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_other(bytes: &'a [u8], limits: Limits) -> Result<Self> {
         let frame = match decode_written_shape(bytes) {
             Some(frame) if bytes.len() <= limits.max_message() => frame,
             _ => decode_any_shape(bytes, limits)?,
@@ -214,6 +233,11 @@ impl<'a> FrameRef<'a> {
     /// # Errors
     /// A refusal of specification 20.
     pub fn decode_canonical(bytes: &'a [u8], limits: Limits) -> Result<Self> {
+        if let Some((frame, padding)) = data::read(bytes, limits)
+            && padding.iter().all(|byte| *byte == 0)
+        {
+            return Ok(frame);
+        }
         let frame = Self::decode_within(bytes, limits)?;
         let mut again = Vec::with_capacity(bytes.len());
         frame.encode_into(&mut again, limits)?;

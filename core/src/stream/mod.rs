@@ -4,6 +4,7 @@
 //! type over other storage, so that encoding, comparing and matching are written once.
 
 mod codec;
+mod data;
 mod frame;
 mod id;
 mod reason;

@@ -1,0 +1,103 @@
+//! Data frames with a payload: nearly all that travels, and always of one shape, so they have a path of
+//! their own both ways. Every other frame, and every other shape of this one, goes the general ways.
+
+use super::{Frame, FrameRef, StreamId};
+use crate::Limits;
+use crate::wire::{Buffer, Result, WORD, bytes_to_words, list_of_bytes, root_of, table_of};
+
+/// Table, root pointer, four words of data and a pointer; the payload follows.
+const HEAD: usize = 7;
+const ROOT: u64 = root_of(4, 1);
+/// The word with the union's tag.
+const TAG: u64 = 1;
+
+/// Whether a payload is neither empty, which has another shape, nor too large.
+#[inline]
+pub(super) fn fits(payload: &[u8], limits: Limits) -> bool {
+    !payload.is_empty() && payload.len() <= limits.max_payload()
+}
+
+/// Writes a data frame whose payload [`fits`].
+#[inline]
+pub(super) fn write(id: StreamId, sequence: u64, payload: &[u8], out: &mut impl Buffer) -> Result<()> {
+    let (high, low) = id.words();
+    let count = payload.len();
+    let words = [table(count), ROOT, high, low, sequence, TAG, list_of_bytes(0, count)];
+    let mut head = [0; HEAD * WORD];
+    for (bytes, word) in head.as_chunks_mut().0.iter_mut().zip(words) {
+        *bytes = word.to_le_bytes();
+    }
+    let padding = bytes_to_words(count) * WORD - count;
+    out.reserve(head.len() + count + padding)?;
+    out.put(&head);
+    out.put(payload);
+    if padding != 0 {
+        out.put([0; WORD].get(..padding).unwrap_or(&[]));
+    }
+    Ok(())
+}
+
+/// Reads a data frame that [`write()`] may have written, and what stands in its padding. `None` where it
+/// is of another shape or to be refused.
+#[inline]
+pub(super) fn read(bytes: &[u8], limits: Limits) -> Option<(FrameRef<'_>, &[u8])> {
+    let (head, content) = bytes.split_first_chunk::<{ HEAD * WORD }>()?;
+    let mut words = [0; HEAD];
+    for (word, bytes) in words.iter_mut().zip(head.as_chunks().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    let [first, root, high, low, sequence, tag, pointer] = words;
+    let count = (pointer >> 35) as usize;
+    if first != table(count) || root != ROOT || tag != TAG || pointer != list_of_bytes(0, count) {
+        return None;
+    }
+    let (payload, padding) = content.split_at_checked(count)?;
+    if content.len() != bytes_to_words(count) * WORD || !fits(payload, limits) {
+        return None;
+    }
+    let id = StreamId::from_words(high, low).ok()?;
+    Some((Frame::data(id, sequence, payload), padding))
+}
+
+/// The segment table before a payload of `count` bytes.
+#[inline]
+const fn table(count: usize) -> u64 {
+    table_of(HEAD - 1 + bytes_to_words(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    #[test]
+    fn what_stands_in_the_padding_is_read_over_but_not_canonical() {
+        let id = StreamId::new([9; 16]).unwrap();
+        for count in 1..=17 {
+            let payload = vec![7; count];
+            let mut bytes = Frame::<_, &str>::data(id, 3, payload.as_slice()).encode().unwrap();
+            assert!(read(&bytes, Limits::DEFAULT).is_some());
+            assert!(FrameRef::decode_canonical(&bytes, Limits::DEFAULT).is_ok());
+            *bytes.last_mut().unwrap() ^= 1;
+            let refused = FrameRef::decode_canonical(&bytes, Limits::DEFAULT).map_err(|e| e.kind());
+            assert_eq!(refused.err(), (count % WORD != 0).then_some(ErrorKind::NotCanonical));
+            assert!(FrameRef::decode(&bytes).is_ok());
+        }
+    }
+
+    #[test]
+    fn every_other_shape_goes_the_other_way() {
+        let id = StreamId::new([9; 16]).unwrap();
+        let bytes = Frame::<_, &str>::data(id, 3, [7; 24]).encode().unwrap();
+        for place in (0..HEAD * WORD).filter(|place| !(16..40).contains(place)) {
+            let mut other = bytes.clone();
+            other[place] ^= 1 << (place % 8);
+            assert!(read(&other, Limits::DEFAULT).is_none(), "{place}");
+        }
+        assert!(read(&bytes[..bytes.len() - WORD], Limits::DEFAULT).is_none());
+        assert!(read(&bytes, Limits::with_max_payload(23)).is_none());
+        let empty = Frame::<_, &str>::data(id, 3, [0; 0]).encode().unwrap();
+        assert!(read(&empty, Limits::DEFAULT).is_none());
+        assert!(FrameRef::decode(&empty).is_ok());
+    }
+}
