@@ -1,0 +1,72 @@
+"""Ixt for Python: invocation contexts and credit-controlled streams.
+
+Values, codecs and the stream's state machine are those of the Rust core, so bytes, limits and
+errors are the same as in every other language. Python's own is the waiting: on asyncio's futures,
+without a thread or a runtime of its own.
+"""
+
+from __future__ import annotations
+
+from ._native import __version__
+from .errors import IxtError
+from .invocation import (
+    ActorIdentity,
+    InvocationContext,
+    Subject,
+    Target,
+    TokenRef,
+)
+from .serialization import IpcSerializer
+from .streaming import (
+    CancelReason,
+    CloseReason,
+    FrameSink,
+    InteractionKind,
+    Stream,
+    StreamCancel,
+    StreamClose,
+    StreamCredit,
+    StreamData,
+    StreamError,
+    StreamErrorCode,
+    StreamFrame,
+    StreamHandle,
+    StreamId,
+    StreamOpen,
+    StreamSender,
+    UnknownFrame,
+    decode_batch,
+    encode_batch,
+    split,
+)
+
+__all__ = [
+    "ActorIdentity",
+    "CancelReason",
+    "CloseReason",
+    "FrameSink",
+    "InteractionKind",
+    "InvocationContext",
+    "IpcSerializer",
+    "IxtError",
+    "Stream",
+    "StreamCancel",
+    "StreamClose",
+    "StreamCredit",
+    "StreamData",
+    "StreamError",
+    "StreamErrorCode",
+    "StreamFrame",
+    "StreamHandle",
+    "StreamId",
+    "StreamOpen",
+    "StreamSender",
+    "Subject",
+    "Target",
+    "TokenRef",
+    "UnknownFrame",
+    "__version__",
+    "decode_batch",
+    "encode_batch",
+    "split",
+]

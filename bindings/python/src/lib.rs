@@ -1,0 +1,78 @@
+//! The native module of the Python package `ixt_sdk`: values, codecs and the engine of `ixt-core`.
+//!
+//! It decides nothing: each class holds a value of the core or hands on to one. The public modules of
+//! the package, which give all of this its names, are in `python/ixt_sdk`.
+//!
+//! Three rules keep it fast and free of deadlocks. Input is borrowed from `bytes` and copied from
+//! every other buffer, so that nobody can change what is being read. No Python code runs while an
+//! engine's lock is held. The interpreter is released for large copies alone, because releasing it
+//! takes longer than coding a small frame.
+
+mod actor;
+mod batch;
+mod bytes;
+mod context;
+mod error;
+mod frame;
+mod hash;
+mod id;
+mod names;
+mod number;
+mod outcome;
+mod repr;
+mod stream;
+mod subject;
+mod text;
+
+/// What `ixt_sdk` is made of. Not public: import from `ixt_sdk`.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::actor::{ActorIdentity, TokenRef};
+    #[pymodule_export]
+    use crate::batch::{decode_batch, encode_batch, split};
+    #[pymodule_export]
+    use crate::context::{
+        InvocationContext, actor_of, attenuates, covers, from_traceparent, is_concrete, is_ingress_key,
+        is_pattern,
+    };
+    #[pymodule_export]
+    use crate::frame::{
+        StreamCancel, StreamClose, StreamCredit, StreamData, StreamError, StreamFrame, StreamOpen,
+        UnknownFrame, unknown_frame,
+    };
+    #[pymodule_export]
+    use crate::id::StreamId;
+    #[pymodule_export]
+    use crate::stream::Stream;
+    #[pymodule_export]
+    use crate::subject::{
+        BroadcastTarget, DynamicEndpointTarget, ExternalSubject, ModuleSubject, ModuleTarget,
+        OperatorSubject, ReplyTarget, ServiceTarget, SystemSubject, UnknownSubject, UnknownTarget,
+    };
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let kinds: Vec<_> =
+            ixt_core::ErrorKind::ALL.iter().map(|kind| (kind.name(), kind.code(), kind.says())).collect();
+        module.add("ERROR_KINDS", kinds)?;
+        module.add("MAX_PAYLOAD", ixt_core::wire::MAX_PAYLOAD)?;
+        module.add("MAX_CONTEXT", ixt_core::wire::MAX_CONTEXT)?;
+        module.add("MAX_CREDIT", ixt_core::wire::MAX_CREDIT)?;
+        use ixt_core::invocation::metadata::keys;
+        let keys = [
+            ("TENANT", keys::TENANT),
+            ("AUTH_STRENGTH", keys::AUTH_STRENGTH),
+            ("INGRESS_KIND", keys::INGRESS_KIND),
+            ("INGRESS_SOURCE_IP", keys::INGRESS_SOURCE_IP),
+            ("TRACESTATE", keys::TRACESTATE),
+            ("BAGGAGE", keys::BAGGAGE),
+            ("RESERVED_PREFIX", keys::RESERVED_PREFIX),
+            ("INGRESS_PREFIX", keys::INGRESS_PREFIX),
+        ];
+        module.add("METADATA_KEYS", keys.to_vec())
+    }
+}
