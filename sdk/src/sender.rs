@@ -11,7 +11,8 @@ use crate::{FrameSink, SendError};
 
 /// Sends messages of one stream under credit.
 ///
-/// Clones share the stream; any of them may be used from any task or thread.
+/// Clones share the stream; any of them may be used from any task or thread. In a direction that carries
+/// exactly one message, sending it closes the direction too.
 #[derive(Clone)]
 pub struct StreamSender {
     shared: Arc<Shared>,

@@ -77,6 +77,11 @@ impl Shared {
         };
         let frame = sent.map_err(|error| inner.ended_or(error))?;
         self.put(frame)?;
+        if inner.stream.sends_exactly_one() {
+            // There is nothing more to send, and the message is there, so this cannot be refused.
+            inner.stream.close(CloseReason::Completed)?;
+            self.drain(&mut inner)?;
+        }
         Ok(())
     }
 

@@ -326,6 +326,13 @@ impl Stream {
         self.kind
     }
 
+    /// Whether what this end sends is exactly one message, so that its close follows that at once; at a
+    /// responder it means nothing before the open.
+    #[must_use]
+    pub fn sends_exactly_one(&self) -> bool {
+        self.role.sends_exactly_one(self.kind)
+    }
+
     /// How the stream ended, once it has.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
