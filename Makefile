@@ -1,0 +1,88 @@
+# Every recipe that a person or CI runs. CI runs nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+INPUT ?=
+FLAGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+RELEASE := $(CARGO_TARGET_DIR)/release
+BUILD := build
+COUNTS := $(BUILD)/counts
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
+	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs parity
+
+help: ## this page
+	@printf 'Ixt: one core, four languages, the same bytes\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@printf '\n  make demo INPUT=path   relays another file\n  make PYTHON=path …     builds with another Python\n'
+
+## -- building ---------------------------------------------------------------------------------------
+
+toolchain:
+	@tools/toolchain.sh rust go python c pkg-config
+
+build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
+
+core:
+	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay
+
+clib: core
+	bindings/c/build.sh
+
+# Installs only when the lock of the tools changed; pip's own notice of a new pip is no news here.
+$(VENV)/.tools: bindings/python/requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r bindings/python/requirements-dev.txt
+	@touch $@
+
+wheel: core $(VENV)/.tools
+	@rm -rf $(BUILD)/wheels
+	$(PY) -m maturin build --release --locked --quiet -m bindings/python/Cargo.toml -o $(BUILD)/wheels
+	$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILD)/wheels/*.whl
+
+relay: clib
+	@mkdir -p $(BUILD)
+	cd examples/relay/go && go build -o $(CURDIR)/$(BUILD)/relay-go .
+
+## -- the main job -----------------------------------------------------------------------------------
+
+demo: build ## relay a file through Python, Go, C and Rust, and compare every byte
+	$(PY) examples/relay/relay.py $(if $(INPUT),--input "$(INPUT)") $(FLAGS)
+
+## -- tests ------------------------------------------------------------------------------------------
+
+test: build test-rust test-c test-python test-go test-model parity test-docs test-relay ## every test of every language; the counts of vectors and traces are compared
+	@echo 'all tests passed'
+
+$(COUNTS):
+	@mkdir -p $@
+
+test-rust: toolchain | $(COUNTS)
+	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench --all-features \
+		-- --show-output 2>&1 | tee $(COUNTS)/rust.log
+
+test-c: clib | $(COUNTS)
+	bindings/c/test.sh 2>&1 | tee $(COUNTS)/c.log
+
+test-python: wheel | $(COUNTS)
+	$(PY) -m pytest -q bindings/python/tests 2>&1 | tee $(COUNTS)/python.log
+
+test-go: clib | $(COUNTS)
+	cd bindings/go && go test -count=1 -v ./... 2>&1 | tee $(CURDIR)/$(COUNTS)/go.log | grep -E '^(ok|FAIL|---|panic|vectors:)' || true
+
+test-model: core $(VENV)/.tools
+	$(PY) -m pytest -q tests/traces
+	$(PY) tests/traces/random_traces.py --ixt $(RELEASE)/ixt --seed 1 --count 2000
+
+test-docs: build
+	$(PY) tests/quickstart/run.py --venv $(VENV) --release $(RELEASE)
+
+parity: test-rust test-c test-python test-go
+	$(PY) tests/parity.py $(foreach language,rust python go c,$(COUNTS)/$(language).log)
