@@ -31,7 +31,11 @@ def expected() -> tuple[int, ...]:
     """Gives what there is to replay; lines of raw text are for who parses the text form: Rust."""
     values = sum(1 for _ in lines("vectors/values.jsonl", "vectors/large.jsonl"))
     refused = lines("vectors/refused.jsonl", "vectors/refused_large.jsonl")
-    return values, sum("line" not in line for line in refused), sum(1 for _ in lines("traces/traces.jsonl"))
+    return (
+        values,
+        sum("line" not in line for line in refused),
+        sum(1 for _ in lines("traces/traces.jsonl")),
+    )
 
 
 def replayed(log: Path) -> tuple[int, ...] | None:

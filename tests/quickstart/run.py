@@ -81,11 +81,18 @@ def c(code: str, directory: Path, built: Built) -> str:
     paths = {"PKG_CONFIG_PATH": str(built.release), "LD_LIBRARY_PATH": str(built.release)}
     flags = shell(directory, "pkg-config", "--cflags", "--libs", "ixt", **paths).split()
     warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
-    shell(directory, os.environ.get("CC", "cc"), *warnings, "quickstart.c", *flags, "-o", "quickstart")
+    shell(
+        directory, os.environ.get("CC", "cc"), *warnings, "quickstart.c", *flags, "-o", "quickstart"
+    )
     return shell(directory, directory / "quickstart", **paths)
 
 
-RUNNERS: dict[str, Callable[[str, Path, Built], str]] = {"rust": rust, "python": python, "go": go, "c": c}
+RUNNERS: dict[str, Callable[[str, Path, Built], str]] = {
+    "rust": rust,
+    "python": python,
+    "go": go,
+    "c": c,
+}
 
 
 def main() -> int:
