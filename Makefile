@@ -86,3 +86,54 @@ test-docs: build
 
 parity: test-rust test-c test-python test-go
 	$(PY) tests/parity.py $(foreach language,rust python go c,$(COUNTS)/$(language).log)
+	$(PY) tests/errors.py
+
+# The relay as `make demo` runs it, and what it must say of a damaged byte and of two segments.
+test-relay: build
+	$(PY) -m pytest -q examples/relay/tests
+
+## -- checks -----------------------------------------------------------------------------------------
+
+fmt: $(VENV)/.tools ## format everything
+	cargo fmt --all
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../benches/go
+	$(PY) -m ruff format .
+	cd bindings/python && ../../$(PY) -m ruff format .
+
+lint: wheel clib ## formatters, linters and type checkers; every warning is an error
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
+	test -z "$$(gofmt -l bindings/go examples/relay/go benches/go | tee /dev/stderr)"
+	cd bindings/go && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
+	$(PY) -m ruff check . && $(PY) -m ruff format --check .
+	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
+	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
+
+docs: toolchain ## the Rust documentation; a broken link is an error
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt
+
+schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, the Python stubs
+	@tools/toolchain.sh capnp
+	PYTHON=$(PY) schemas/regenerate.sh
+
+vectors: $(VENV)/.tools ## make the vectors and traces again, by pycapnp, capnp and the reference model
+	@tools/toolchain.sh capnp
+	$(PY) tests/vectors/make.py
+	$(PY) tests/traces/make.py
+
+# Generated files are committed, and making them again must give the same.
+drift: schemas
+	$(PY) tests/vectors/make.py --check
+	$(PY) tests/traces/make.py --check
+	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)
+	git diff --exit-code --stat -- core/src/wire/generated bindings schemas
+
+check: test lint docs drift ## what CI runs: tests, linters, documentation, nothing generated differs
+	@echo 'all checks passed'
+
+bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
+	$(PY) benches/report.py
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf $(BUILD) $(VENV)
