@@ -118,12 +118,12 @@ impl ixt_stream_t {
     /// Decodes under the limit for messages. A payload above the endpoint's own limit is let through,
     /// for it is the engine that fails the stream then.
     fn decode<'a>(&self, bytes: &'a [u8]) -> Result<FrameRef<'a>, Error> {
-        let limits = if bytes.len() > self.limits.max_message() { self.limits } else { self.relaxed() };
+        let limits = if bytes.len() > self.limits.max_message() {
+            self.limits
+        } else {
+            Limits::with_max_payload(self.limits.max_payload().saturating_add(MESSAGE_OVERHEAD))
+        };
         FrameRef::decode_within(bytes, limits)
-    }
-
-    fn relaxed(&self) -> Limits {
-        Limits::with_max_payload(self.limits.max_payload().saturating_add(MESSAGE_OVERHEAD))
     }
 
     /// Sends, after making sure that there is room for the frame: a credit spent on a frame that cannot
@@ -628,11 +628,15 @@ pub extern "C" fn ixt_stream_receive_frame(
         let bytes = bytes.get(length)?;
         command(stream, |this| {
             let frame = frame.get(bytes)?;
+            // Payloads and contexts are the engine's to judge; of texts it takes that they were decoded.
             // Nothing is encoded into no room, but every rule for values is checked before that shows.
-            match frame.encode_to_slice(&mut [], this.relaxed()) {
-                Err(error) if error.kind() != ErrorKind::BufferTooSmall => return Err(error),
-                _ => received.write(event::received(&this.stream.receive(frame))),
-            };
+            if matches!(frame.body, FrameBody::Error(_) | FrameBody::Cancel(_)) {
+                match frame.encode_to_slice(&mut [], this.limits) {
+                    Err(error) if error.kind() != ErrorKind::BufferTooSmall => return Err(error),
+                    _ => {}
+                }
+            }
+            received.write(event::received(&this.stream.receive(frame)));
             Ok(())
         })
     })
