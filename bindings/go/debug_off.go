@@ -1,0 +1,6 @@
+//go:build !ixtdebug
+
+package sdk
+
+// stress is called whenever a handle is about to be used.
+func stress() {}

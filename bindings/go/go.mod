@@ -1,0 +1,3 @@
+module github.com/h-dv/ixt/bindings/go
+
+go 1.24

@@ -1,0 +1,1545 @@
+/* ixt.h: module invocations and credit-controlled streams, in C.
+ *
+ * Made by bindings/c/tests/header.rs; do not edit.
+ *
+ * Conventions, for every function:
+ *
+ * - It returns ixt_status_t: IXT_OK, or the number of an error. Other outputs are out-parameters. They are
+ *   written on success alone; where an exception is made, its comment says so. With
+ *   IXT_ERR_BUFFER_TOO_SMALL, `*written` holds the size that is needed, and nothing else has changed.
+ * - Buffers are the caller's. What an input holds is told as places in it (ixt_span_t), and not copied. The
+ *   library keeps no pointer beyond a call, and nothing that it gives but ixt_stream_t has to be freed.
+ * - Ownership has four words. Borrowed for the call: the caller keeps it, and may do with it what it likes
+ *   after the call. Borrowed until X: it is the library's, and valid until X. Transferred: the other side
+ *   frees it from now on. Copied: the library has a copy of its own.
+ * - A pointer must not be NULL unless its comment says so, with one exception: data of length 0 may be NULL.
+ *   A NULL where none may be is IXT_ERR_NULL_POINTER. Out-parameters of one call must not overlap.
+ * - Text is UTF-8 of a given length; no NUL is needed at its end, and none may stand in it.
+ * - Nothing waits, reads a clock, draws a random number, starts a thread, calls back, or holds state of a
+ *   thread. A panic inside is caught, and IXT_ERR_PANIC returned.
+ *
+ * Link with `pkg-config --cflags --libs ixt`.
+ */
+
+#ifndef IXT_H
+#define IXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The version of this header. ixt_version_number() is that of the loaded library.
+#define IXT_VERSION_MAJOR 0
+#define IXT_VERSION_MINOR 1
+#define IXT_VERSION_PATCH 0
+#define IXT_VERSION_NUMBER 1000
+#define IXT_VERSION "0.1.0"
+
+// Initialises an ixt_slice_t with a string literal, without its NUL: `.subject = IXT_TEXT("alice")`.
+#define IXT_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+
+// Most capabilities of a context, and most metadata entries.
+#define IXT_MAX_ENTRIES 64
+
+// Room for any encoded context, in bytes.
+#define IXT_MAX_CONTEXT 16384
+
+// Room for a field's name, with its NUL.
+#define IXT_ERROR_FIELD 64
+
+// Room for a message, with its NUL.
+#define IXT_ERROR_MESSAGE 160
+
+// The largest payload of a data frame in bytes, unless both ends agreed otherwise. What functions take
+// as `max_payload` is this number or the one agreed on; there is no number that stands for it.
+#define IXT_MAX_PAYLOAD 1048576
+
+// What a frame may have beyond the payload limit, in bytes.
+#define IXT_MAX_OVERHEAD 20480
+
+// The longest message of an error or cancel frame, and the longest details, in bytes each.
+#define IXT_MAX_TEXT 4096
+
+// Room for any one frame that ixt_stream_drain() and ixt_stream_poll_transmit() give, in bytes.
+#define IXT_MAX_CONTROL 8272
+
+// Room for a traceparent header with its NUL.
+#define IXT_TRACEPARENT 56
+
+// The version of the binary interface. Programs and language bindings compare it with what
+// ixt_abi_version() returns before anything else, and go no further where they differ. It grows by one
+// with every change that a program built before cannot take.
+#define IXT_ABI_VERSION 1
+
+// The values of `by`: who ended the stream.
+typedef enum {
+  // The peer's frame.
+  IXT_BY_PEER = 1,
+  // This end's application, deadline or check.
+  IXT_BY_LOCAL = 2,
+} ixt_by;
+
+// The values of `reason` in a cancel: why a stream was given up.
+typedef enum {
+  // No reason given.
+  IXT_CANCEL_UNSPECIFIED = 0,
+  // A person or the application asked for it.
+  IXT_CANCEL_USER_REQUESTED = 1,
+  // The deadline of the context passed.
+  IXT_CANCEL_DEADLINE_EXCEEDED = 2,
+  // Nobody is there to take the messages.
+  IXT_CANCEL_CONSUMER_GONE = 3,
+  // A later invocation took its place.
+  IXT_CANCEL_SUPERSEDED = 4,
+  // The invocation that caused this one was cancelled.
+  IXT_CANCEL_UPSTREAM_CANCELLED = 5,
+  // The peer granted no credit for too long.
+  IXT_CANCEL_BACKPRESSURE_TIMEOUT = 6,
+  // The process shuts down.
+  IXT_CANCEL_SHUTDOWN = 7,
+} ixt_cancel_reason;
+
+// The values of `reason` in a close: why a direction ended in order. Only `IXT_CLOSE_COMPLETED` is success.
+typedef enum {
+  // No reason given; never reads as success.
+  IXT_CLOSE_UNSPECIFIED = 0,
+  // All that there was has been sent.
+  IXT_CLOSE_COMPLETED = 1,
+  // A limit of the sender was reached.
+  IXT_CLOSE_LIMIT_REACHED = 2,
+  // Nothing was sent for too long.
+  IXT_CLOSE_IDLE = 3,
+  // The sender is about to go.
+  IXT_CLOSE_GOING_AWAY = 4,
+} ixt_close_reason;
+
+// The values of `code`: why a stream failed.
+typedef enum {
+  // No code given.
+  IXT_CODE_UNKNOWN = 0,
+  // The work was cancelled.
+  IXT_CODE_CANCELLED = 1,
+  // The request is wrong, whatever the state of the system.
+  IXT_CODE_INVALID_ARGUMENT = 2,
+  // The work took too long.
+  IXT_CODE_DEADLINE_EXCEEDED = 3,
+  // What was asked for, or who was to do it, does not exist.
+  IXT_CODE_NOT_FOUND = 4,
+  // The caller is not known.
+  IXT_CODE_UNAUTHENTICATED = 5,
+  // The caller is known and may not.
+  IXT_CODE_PERMISSION_DENIED = 6,
+  // A limit or quota is spent.
+  IXT_CODE_RESOURCE_EXHAUSTED = 7,
+  // Try again later.
+  IXT_CODE_UNAVAILABLE = 8,
+  // A defect.
+  IXT_CODE_INTERNAL = 9,
+  // A frame that its state forbids, or too many or too few messages for the kind.
+  IXT_CODE_PROTOCOL_VIOLATION = 10,
+  // Data without credit, a grant of zero, or a window beyond 2^31 - 1.
+  IXT_CODE_FLOW_CONTROL_VIOLATION = 11,
+  // A gap, a duplicate, or a final sequence that does not match.
+  IXT_CODE_SEQUENCE_VIOLATION = 12,
+} ixt_error_code;
+
+// The values of ixt_event_t's `kind`.
+typedef enum {
+  // The responder's stream has begun: interaction, credit, context, stream_id by ixt_stream_id(). Hand
+  // the time to ixt_stream_handle_timeout() before a handler sees it.
+  IXT_EVENT_OPENED = 1,
+  // A message, in order and under credit: sequence, payload.
+  IXT_EVENT_DATA = 2,
+  // The credit to send grew: credit.
+  IXT_EVENT_CREDIT = 3,
+  // A ticket has its credit: ticket. Send with it, or drop it.
+  IXT_EVENT_READY = 4,
+  // The stream, or its sender half, ended before a ticket had a credit: ticket.
+  IXT_EVENT_ENDED = 5,
+  // The peer's direction ended in order: reason.
+  IXT_EVENT_CLOSED = 6,
+  // The responder's close ended this opener's sender half; no frame is sent for it.
+  IXT_EVENT_FINISHED = 7,
+  // The stream failed, by the peer or by a check of this end: code, by. The texts are in the outcome.
+  IXT_EVENT_FAILED = 8,
+  // The stream was cancelled, by the peer or by its deadline: reason, by. The text is in the outcome.
+  IXT_EVENT_CANCELLED = 9,
+  // The peer broke a rule that ends no stream: violation.
+  IXT_EVENT_VIOLATION = 10,
+  // An event of a later version.
+  IXT_EVENT_UNKNOWN = 65535,
+} ixt_event_kind;
+
+// The values of ixt_frame_t's `kind`.
+typedef enum {
+  // Begins a stream: interaction, credit, context.
+  IXT_FRAME_OPEN = 0,
+  // One message: sequence, payload.
+  IXT_FRAME_DATA = 1,
+  // Ends the stream as failed: code, sequence, message, details.
+  IXT_FRAME_ERROR = 2,
+  // Ends one direction in order: reason, sequence.
+  IXT_FRAME_CLOSE = 3,
+  // Ends the stream as cancelled: reason, message.
+  IXT_FRAME_CANCEL = 4,
+  // Allows the peer further data frames: credit.
+  IXT_FRAME_CREDIT = 5,
+  // A kind of a later schema, whole: tag, frame.
+  IXT_FRAME_UNKNOWN = 65535,
+} ixt_frame_kind;
+
+// The values of `sender` and `receiver` in ixt_state_t: one direction at this end.
+typedef enum {
+  // Before the open.
+  IXT_HALF_IDLE = 0,
+  // Frames may pass.
+  IXT_HALF_OPEN = 1,
+  // Ended in order.
+  IXT_HALF_CLOSED = 2,
+  // Ended by an error.
+  IXT_HALF_FAILED = 3,
+  // Ended by a cancel or the deadline.
+  IXT_HALF_CANCELLED = 4,
+} ixt_half;
+
+// The values of `interaction`: how many messages each side may send. Numbers that are not here come
+// from a later schema and are kept as they are; so it is with the three enumerations below.
+typedef enum {
+  // One message each way.
+  IXT_INTERACTION_UNARY = 0,
+  // Any number from the opener, one back.
+  IXT_INTERACTION_CLIENT_STREAM = 1,
+  // One from the opener, any number back.
+  IXT_INTERACTION_SERVER_STREAM = 2,
+  // Any number each way.
+  IXT_INTERACTION_BIDI_STREAM = 3,
+} ixt_interaction;
+
+// The values of `kind` in ixt_outcome_t.
+typedef enum {
+  // The stream has not ended.
+  IXT_OUTCOME_NONE = 0,
+  // Both directions ended in order: reason. Only IXT_CLOSE_COMPLETED is success.
+  IXT_OUTCOME_COMPLETED = 1,
+  // An error frame, or a broken rule: code, by, and two texts.
+  IXT_OUTCOME_FAILED = 2,
+  // A cancel frame, or the deadline: reason, by, and a text.
+  IXT_OUTCOME_CANCELLED = 3,
+} ixt_outcome_kind;
+
+// The values of what ixt_stream_receive() says that became of a frame.
+typedef enum {
+  // It changed the state or raised an event; there is nothing more to it.
+  IXT_RECEIVED_DONE = 0,
+  // The responder's stream has begun; the frame is the open.
+  IXT_RECEIVED_OPENED = 1,
+  // A message; the frame is the data.
+  IXT_RECEIVED_DATA = 2,
+  // It was ignored and counted; correct peers cause this by crossing.
+  IXT_RECEIVED_IGNORED = 3,
+} ixt_received;
+
+// The values of ixt_status_t.
+typedef enum {
+  // Success.
+  IXT_OK = 0,
+  // The message, or the segment table before it, ends too early.
+  IXT_ERR_TRUNCATED = 1,
+  // Bytes follow the message.
+  IXT_ERR_TRAILING_BYTES = 2,
+  // More than 16 segments.
+  IXT_ERR_TOO_MANY_SEGMENTS = 3,
+  // The segment table declares more than the payload limit and 20 KiB.
+  IXT_ERR_MESSAGE_TOO_LARGE = 4,
+  // The payload of a data frame is larger than the endpoint's limit.
+  IXT_ERR_FRAME_TOO_LARGE = 5,
+  // An encoded context is larger than 16 KiB.
+  IXT_ERR_CONTEXT_TOO_LARGE = 6,
+  // A pointer leads outside the message or to something of the wrong shape.
+  IXT_ERR_BAD_POINTER = 7,
+  // Deeper than 8 levels.
+  IXT_ERR_TOO_DEEP = 8,
+  // Reading visited more than twice the words of the message.
+  IXT_ERR_TRAVERSAL_LIMIT = 9,
+  // Text that is not UTF-8, holds a NUL, or lacks its final NUL.
+  IXT_ERR_BAD_TEXT = 10,
+  // The stream id is all zeros.
+  IXT_ERR_NIL_STREAM_ID = 11,
+  // An id of the wrong length.
+  IXT_ERR_BAD_ID_LENGTH = 12,
+  // A metadata key stands twice.
+  IXT_ERR_DUPLICATE_KEY = 13,
+  // A capability stands twice.
+  IXT_ERR_DUPLICATE_CAPABILITY = 14,
+  // A metadata key that is empty, longer than 128 bytes, or not `[a-z0-9_.-]+`.
+  IXT_ERR_BAD_METADATA_KEY = 15,
+  // More than 64 metadata entries.
+  IXT_ERR_TOO_MANY_METADATA = 16,
+  // A metadata value over 4 KiB, or all entries together over 8 KiB.
+  IXT_ERR_METADATA_TOO_LARGE = 17,
+  // More than 64 capabilities.
+  IXT_ERR_TOO_MANY_CAPABILITIES = 18,
+  // A capability longer than 256 bytes.
+  IXT_ERR_CAPABILITY_TOO_LONG = 19,
+  // A token reference longer than 1 KiB.
+  IXT_ERR_TOKEN_TOO_LONG = 20,
+  // A message text or error details longer than 4 KiB.
+  IXT_ERR_MESSAGE_TEXT_TOO_LONG = 21,
+  // The bytes decode, but the value encodes to other bytes.
+  IXT_ERR_NOT_CANONICAL = 22,
+  // The text form is malformed. This library has no text form and does not return it.
+  IXT_ERR_BAD_JSON = 23,
+  // The stream has not been opened.
+  IXT_ERR_NOT_OPEN = 100,
+  // The stream has been opened already.
+  IXT_ERR_ALREADY_OPEN = 101,
+  // The interaction kind allows one message in this direction, and it has been sent.
+  IXT_ERR_TOO_MANY_MESSAGES = 102,
+  // The interaction kind demands a message before the close.
+  IXT_ERR_MISSING_MESSAGE = 103,
+  // This direction, or the whole stream, has ended.
+  IXT_ERR_STREAM_ENDED = 104,
+  // A grant of nothing, or for more than was delivered.
+  IXT_ERR_INVALID_GRANT = 105,
+  // A grant would take the outstanding credit past 2^31 - 1.
+  IXT_ERR_WINDOW_OVERFLOW = 106,
+  // There is no credit for this send.
+  IXT_ERR_CREDIT_EXHAUSTED = 107,
+  // An argument that the function cannot take.
+  IXT_ERR_INVALID_ARGUMENT = 200,
+  // A NULL where a pointer is required.
+  IXT_ERR_NULL_POINTER = 201,
+  // The caller's buffer is smaller than the output. `*written` says what is needed; nothing else
+  // has changed, and the call can be made again.
+  IXT_ERR_BUFFER_TOO_SMALL = 202,
+  // The handle was closed before. For languages that close handles; this library does not return it.
+  IXT_ERR_CLOSED = 203,
+  // A panic was caught. This is a defect of Ixt. A stream to which it happened takes no further command.
+  IXT_ERR_PANIC = 204,
+  // The loaded library is of another ABI version than the caller was built for.
+  IXT_ERR_ABI_MISMATCH = 205,
+} ixt_status;
+
+// The values of `subject_kind`: on whose behalf. It says who, and grants nothing.
+typedef enum {
+  // A principal authenticated at an ingress; with an empty name: anonymous.
+  IXT_SUBJECT_EXTERNAL = 0,
+  // A person operating the deployment.
+  IXT_SUBJECT_OPERATOR = 1,
+  // A module acting on its own behalf.
+  IXT_SUBJECT_MODULE = 2,
+  // The runtime itself; without a name.
+  IXT_SUBJECT_SYSTEM = 3,
+  // A kind of a later schema, without any authority; decoding alone gives it.
+  IXT_SUBJECT_UNKNOWN = 65535,
+} ixt_subject_kind;
+
+// The values of `target_kind`: where the invocation goes.
+typedef enum {
+  // Any module that provides this service; with an empty name: no target.
+  IXT_TARGET_SERVICE = 0,
+  // This module.
+  IXT_TARGET_MODULE = 1,
+  // Every module subscribed to this topic; empty: all.
+  IXT_TARGET_BROADCAST = 2,
+  // One waiting call, by 16 bytes minted for it alone.
+  IXT_TARGET_REPLY = 3,
+  // An endpoint handed out at run time.
+  IXT_TARGET_DYNAMIC_ENDPOINT = 4,
+  // A kind of a later schema: unroutable; decoding alone gives it.
+  IXT_TARGET_UNKNOWN = 65535,
+} ixt_target_kind;
+
+// The values of `violation`: a broken rule that ends no stream, for the host to count.
+typedef enum {
+  // A frame of a stream that is not open here. A diagnostic, never a ground to drop a peer.
+  IXT_VIOLATION_UNKNOWN_STREAM = 1,
+  // Data, or another final sequence, after the peer's close.
+  IXT_VIOLATION_FRAME_AFTER_CLOSE = 2,
+  // A kind of frame that this version does not know.
+  IXT_VIOLATION_UNKNOWN_FRAME = 3,
+  // A rule of a later version.
+  IXT_VIOLATION_OTHER = 65535,
+} ixt_violation;
+
+// One endpoint of one stream. It takes commands, the peer's frames and the time; it gives frames to
+// transmit and events. After every input, drain the outputs until there are none: ixt_stream_drain().
+// Outputs that are not drained are late, never lost and never reordered.
+//
+// It never waits, reads a clock, calls back, or keeps a pointer of the caller's.
+//
+// Threads: functions that take `const ixt_stream_t *` may run at the same time; one that takes
+// `ixt_stream_t *` runs alone. A stream may be used from any thread, one after the other.
+typedef struct ixt_stream_t ixt_stream_t;
+
+// What a function returns: `IXT_OK`, or one of ixt_status. Numbers are never used again, and
+// later versions may return further ones.
+typedef int32_t ixt_status_t;
+
+// What went wrong and where, in memory of the caller's. Functions that take one as `error` fill it
+// when they fail and leave it alone when they succeed; where none is wanted, `error` is NULL.
+//
+// It holds names of fields and numbers, and never bytes of the input.
+typedef struct {
+  // The byte of the input at which it went wrong; SIZE_MAX where that is not known.
+  size_t offset;
+  // As returned by the function.
+  ixt_status_t status;
+  // The field, by its name in the schema, such as "metadata[3].key"; empty where none applies.
+  // NUL-terminated.
+  char field[64];
+  // For people. NUL-terminated.
+  char message[160];
+} ixt_error_t;
+
+// A piece of the input that the caller gave: `input + offset`, `length` bytes. Where a piece is empty
+// or not there, both are 0.
+typedef struct {
+  // Bytes from the beginning of the input.
+  uint32_t offset;
+  // Bytes.
+  uint32_t length;
+} ixt_span_t;
+
+// A metadata entry as places in an input.
+typedef struct {
+  // `[a-z0-9_.-]+` of at most 128 bytes, unique in its context.
+  ixt_span_t key;
+  // Any text without NUL of at most 4 KiB.
+  ixt_span_t value;
+} ixt_entry_span_t;
+
+// A context, as places in an input: what decoding gives, and what ixt_context_view_encode() takes with
+// the same or another input. It holds no pointer. All zeros are the anonymous context.
+//
+// Text is UTF-8 without NUL, and not NUL-terminated.
+typedef struct {
+  // What all invocations of one piece of work share: a W3C trace-id. Zeros for none.
+  uint8_t correlation_id[16];
+  // The name of this invocation: a W3C parent-id. Zeros for none.
+  uint8_t span_id[8];
+  // The span of the invocation that caused this one. Zeros for none.
+  uint8_t parent_span_id[8];
+  // Until when, in milliseconds since the Unix epoch; 0 for no deadline.
+  uint64_t deadline_ms;
+  // One of ixt_subject_kind.
+  uint16_t subject_kind;
+  // The tag of the subject on the wire; it differs from `subject_kind` where that is unknown.
+  uint16_t subject_tag;
+  // One of ixt_target_kind.
+  uint16_t target_kind;
+  // The tag of the target on the wire; it differs from `target_kind` where that is unknown.
+  uint16_t target_tag;
+  // How many of `capabilities` there are, at most 64.
+  uint32_t capability_count;
+  // How many of `metadata` there are, at most 64.
+  uint32_t metadata_count;
+  // The W3C trace-flags; bit 0 says sampled.
+  uint8_t trace_flags;
+  // 0.
+  uint8_t reserved[7];
+  // The id of a reply; else zeros, and not looked at.
+  uint8_t reply[16];
+  // The module that sent it.
+  ixt_span_t source_module;
+  // The subject's name.
+  ixt_span_t subject;
+  // The target's name or topic.
+  ixt_span_t target;
+  // The handle of the presented token: a secret, which never belongs into a log.
+  ixt_span_t token_ref;
+  // The whole encoded context. To encode, it is needed for an unknown subject or target alone; then it
+  // is what is encoded, and all else is not looked at.
+  ixt_span_t context;
+  // The granted patterns, sorted by bytes when decoded. Those past `capability_count` are not written.
+  ixt_span_t capabilities[IXT_MAX_ENTRIES];
+  // Sorted by the bytes of the keys when decoded. Those past `metadata_count` are not written.
+  ixt_entry_span_t metadata[IXT_MAX_ENTRIES];
+} ixt_context_view_t;
+
+// Bytes or text of the caller's, by pointer. Text is UTF-8 and needs no NUL at its end. `data` may be
+// NULL where `length` is 0. Borrowed for the call.
+typedef struct {
+  // The first byte.
+  const uint8_t *data;
+  // Bytes.
+  size_t length;
+} ixt_slice_t;
+
+// A metadata entry by pointers.
+typedef struct {
+  // `[a-z0-9_.-]+` of at most 128 bytes, unique in its context.
+  ixt_slice_t key;
+  // Any text without NUL of at most 4 KiB.
+  ixt_slice_t value;
+} ixt_entry_t;
+
+// A context by pointers, to encode. All zeros are the anonymous context.
+//
+// Text is UTF-8 without NUL, and needs no NUL at its end. Capabilities and metadata may stand in any
+// order. All that it points to is borrowed for the call.
+typedef struct {
+  // What all invocations of one piece of work share: a W3C trace-id. Zeros for none.
+  uint8_t correlation_id[16];
+  // The name of this invocation: a W3C parent-id. Zeros for none.
+  uint8_t span_id[8];
+  // The span of the invocation that caused this one. Zeros for none.
+  uint8_t parent_span_id[8];
+  // Until when, in milliseconds since the Unix epoch; 0 for no deadline.
+  uint64_t deadline_ms;
+  // One of ixt_subject_kind, unknown excepted.
+  uint16_t subject_kind;
+  // One of ixt_target_kind, unknown excepted.
+  uint16_t target_kind;
+  // The W3C trace-flags; bit 0 says sampled.
+  uint8_t trace_flags;
+  // 0.
+  uint8_t reserved[3];
+  // The module that sends it.
+  ixt_slice_t source_module;
+  // The subject's name; empty for the system.
+  ixt_slice_t subject;
+  // The target's name or topic, or the 16 bytes of a reply.
+  ixt_slice_t target;
+  // The handle of the presented token, never the token itself; at most 1 KiB.
+  ixt_slice_t token_ref;
+  // The granted patterns; NULL where there are none.
+  const ixt_slice_t *capabilities;
+  // How many of `capabilities` there are.
+  size_t capability_count;
+  // NULL where there is none.
+  const ixt_entry_t *metadata;
+  // How many of `metadata` there are.
+  size_t metadata_count;
+} ixt_context_value_t;
+
+// A frame, as places in an input: what decoding gives, and what ixt_frame_encode() takes with the same
+// or another input. It holds no pointer. Fields that its kind has no use for are 0 when decoded and not
+// looked at when encoded.
+typedef struct {
+  // The stream that it belongs to; never all zeros.
+  uint8_t stream_id[16];
+  // Of data: its number, from 0 on. Of an error: how many data frames were accepted for sending before
+  // it. Of a close: how many data frames were sent.
+  uint64_t sequence;
+  // Of an open: data frames that the opener is ready to receive. Of a credit: further data frames allowed.
+  uint32_t credit;
+  // One of ixt_frame_kind.
+  uint16_t kind;
+  // The tag on the wire; it differs from `kind` where that is IXT_FRAME_UNKNOWN.
+  uint16_t tag;
+  // Of an open: one of ixt_interaction, or a number of a later schema.
+  uint16_t interaction;
+  // Of an error: one of ixt_error_code, or a number of a later schema.
+  uint16_t code;
+  // Of a close: one of ixt_close_reason. Of a cancel: one of ixt_cancel_reason. Or a number of
+  // a later schema.
+  uint16_t reason;
+  // 0.
+  uint16_t reserved;
+  // Of an open: the encoded invocation context; empty means anonymous.
+  ixt_span_t context;
+  // Of data: the application's bytes.
+  ixt_span_t payload;
+  // Of an error or cancel: text for people.
+  ixt_span_t message;
+  // Of an error: the application's bytes.
+  ixt_span_t details;
+  // The whole encoded frame, for whoever passes it on as it came. To encode, it is needed for an
+  // unknown kind alone.
+  ixt_span_t frame;
+} ixt_frame_t;
+
+// The settings of an endpoint. Where a function takes NULL for it, they are IXT_MAX_PAYLOAD, 0, 0.
+typedef struct {
+  // The largest payload, for sending and receiving. Both ends must agree on it; IXT_MAX_PAYLOAD, where
+  // they have agreed on nothing.
+  size_t max_payload;
+  // Frames that may be outstanding where grants follow ixt_stream_consume(), at most 2^31 - 1; 0 for
+  // grants by hand, with ixt_stream_grant().
+  uint32_t window;
+  // The credit that the opener has from the beginning because the connection agreed on it: for an
+  // opener its own first credit, for a responder what it knows the opener to have.
+  uint32_t agreed_credit;
+} ixt_config_t;
+
+// The sending end alone of a stream that is open already: it sends under credit, takes the peer's
+// credit, error and cancel, and has ended with its close. It is a stream, and every ixt_stream_ function
+// takes it: ixt_stream_wait() for a ticket, ixt_stream_drain() for events, ixt_stream_free() in the end.
+typedef ixt_stream_t ixt_sender_t;
+
+// What an endpoint looks like at one moment.
+typedef struct {
+  // Frames of the peer that were ignored.
+  uint64_t ignored;
+  // Data frames accepted for sending so far.
+  uint64_t sent;
+  // Data frames received so far.
+  uint64_t received;
+  // When ixt_stream_handle_timeout() has something to do: the deadline of an open stream, in milliseconds
+  // since the Unix epoch; 0 for never.
+  uint64_t next_timeout_ms;
+  // Data frames that may be sent now and that no ticket holds; 0 unless the sender half is open.
+  uint32_t credit;
+  // Data frames that the peer may still send; 0 unless the receiver half is open.
+  uint32_t outstanding;
+  // One of ixt_half.
+  uint16_t sender;
+  // One of ixt_half.
+  uint16_t receiver;
+  // One of ixt_interaction; at a responder it means nothing before the open.
+  uint16_t interaction;
+  // 1 when both halves have ended, else 0.
+  uint16_t ended;
+} ixt_state_t;
+
+// How a stream ended. The first end decides; nothing changes it.
+typedef struct {
+  // Bytes of the message, which ixt_stream_outcome_message() gives; at most IXT_MAX_TEXT.
+  size_t message_length;
+  // Bytes of the details, which ixt_stream_outcome_details() gives; at most IXT_MAX_TEXT.
+  size_t details_length;
+  // One of ixt_outcome_kind.
+  uint16_t kind;
+  // Of failed: one of ixt_error_code, or a number of a later schema.
+  uint16_t code;
+  // Of completed: one of ixt_close_reason. Of cancelled: one of ixt_cancel_reason. Or a number
+  // of a later schema.
+  uint16_t reason;
+  // Of failed and cancelled: one of ixt_by.
+  uint16_t by;
+} ixt_outcome_t;
+
+// What a traceparent header says.
+typedef struct {
+  // The trace-id; not all zeros when it was read.
+  uint8_t correlation_id[16];
+  // The parent-id, the caller's span; not all zeros when it was read.
+  uint8_t span_id[8];
+  // The trace-flags; bit 0 says sampled.
+  uint8_t trace_flags;
+} ixt_traceparent_t;
+
+// Something that happened at a stream. It holds no pointer; fields that its kind has no use for are 0.
+typedef struct {
+  // Of data: its number.
+  uint64_t sequence;
+  // Of ready and ended: the number that ixt_stream_wait() gave.
+  uint64_t ticket;
+  // Of credit: how many more. Of opened: what the opener is ready to receive.
+  uint32_t credit;
+  // One of ixt_event_kind.
+  uint16_t kind;
+  // Of opened: one of ixt_interaction.
+  uint16_t interaction;
+  // Of failed: one of ixt_error_code, or a number of a later schema.
+  uint16_t code;
+  // Of closed: one of ixt_close_reason. Of cancelled: one of ixt_cancel_reason. Or a number of
+  // a later schema.
+  uint16_t reason;
+  // Of failed and cancelled: one of ixt_by.
+  uint16_t by;
+  // Of violation: one of ixt_violation.
+  uint16_t violation;
+  // Of data: the application's bytes, in the input of the call that gave the event.
+  ixt_span_t payload;
+  // Of opened: the encoded invocation context, in the input of the call that gave the event.
+  ixt_span_t context;
+} ixt_event_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// Whether a granted pattern covers a required capability, a concrete one. `fs.*` covers `fs.read` and
+// `fs.read.home`, not `fs`, not `fsx.read`. What is malformed, bytes that are not UTF-8 too, covers
+// nothing and is covered by nothing.
+//
+// granted, wanted: UTF-8, borrowed for the call. covered: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_capability_covers(const uint8_t *granted,
+                                   size_t granted_length,
+                                   const uint8_t *wanted,
+                                   size_t wanted_length,
+                                   bool *covered);
+
+// Whether each pattern of `child` is covered by one of `parent`, so that handing on `child` hands on no
+// authority that `parent` lacks. An empty `child` always is; a malformed pattern in `child` never is.
+//
+// parent, child: so many slices of UTF-8; they and what they point to are borrowed for the call.
+// attenuates: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_capabilities_attenuate(const ixt_slice_t *parent,
+                                        size_t parent_count,
+                                        const ixt_slice_t *child,
+                                        size_t child_count,
+                                        bool *attenuates);
+
+// Whether a pattern of a child is covered by a pattern of its parent: ixt_capabilities_attenuate() for
+// one of each, without arrays.
+//
+// parent, child: UTF-8, borrowed for the call. attenuates: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_capability_attenuates(const uint8_t *parent,
+                                       size_t parent_length,
+                                       const uint8_t *child,
+                                       size_t child_length,
+                                       bool *attenuates);
+
+// Whether an encoded context grants a required capability: one of its patterns covers it. Never for a
+// subject of a later schema, which has no authority.
+//
+// context: an encoded context of `length` bytes, none for anonymous; borrowed for the call. wanted:
+// UTF-8, borrowed for the call. granted: written on success. error: NULL, or written on failure.
+// Returns: IXT_OK, a refusal of the context (1 to 99), IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_has_capability(const uint8_t *context,
+                                        size_t length,
+                                        const uint8_t *wanted,
+                                        size_t wanted_length,
+                                        bool *granted,
+                                        ixt_error_t *error);
+
+// Decodes one whole context; no bytes at all are the anonymous one. Nothing is copied: the view holds
+// places in `bytes`. Capabilities and metadata come out sorted, whatever order they came in.
+//
+// bytes: `length` bytes, borrowed for the call; the places mean something as long as the caller keeps
+// them. view: written on success. error: NULL, or written on failure.
+// Returns: IXT_OK, a refusal (1 to 99), IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_decode(const uint8_t *bytes,
+                                size_t length,
+                                ixt_context_view_t *view,
+                                ixt_error_t *error);
+
+// Decodes one whole context, and refuses, as IXT_ERR_NOT_CANONICAL, bytes that its value does not encode
+// to: no bytes at all too, for the anonymous context encodes to 16.
+//
+// As ixt_context_decode().
+// Returns: IXT_OK, a refusal (1 to 99), IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_decode_canonical(const uint8_t *bytes,
+                                          size_t length,
+                                          ixt_context_view_t *view,
+                                          ixt_error_t *error);
+
+// Encodes a context.
+//
+// value: it and all that it points to are borrowed for the call. out: room for `capacity` bytes, of
+// which IXT_MAX_CONTEXT are always enough; may be NULL when `capacity` is 0, to ask for the size.
+// written: the bytes written, on success; the bytes needed, with IXT_ERR_BUFFER_TOO_SMALL. error: NULL,
+// or written on failure.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL; a refusal of the value (1 to 99); IXT_ERR_INVALID_ARGUMENT
+// for a kind that is not known; IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_encode(const ixt_context_value_t *value,
+                                uint8_t *out,
+                                size_t capacity,
+                                size_t *written,
+                                ixt_error_t *error);
+
+// Encodes a context whose parts stand in an input, such as one that was decoded. One of a later schema
+// encodes to the bytes that it came with.
+//
+// view: borrowed for the call. bytes: the `length` bytes in which its places are, borrowed for the
+// call. out, capacity, written, error: as for ixt_context_encode(); `out` must not overlap `bytes`.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL; a refusal of the value (1 to 99); IXT_ERR_INVALID_ARGUMENT
+// for a place outside `bytes` and for a kind that is not known; IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_view_encode(const ixt_context_view_t *view,
+                                     const uint8_t *bytes,
+                                     size_t length,
+                                     uint8_t *out,
+                                     size_t capacity,
+                                     size_t *written,
+                                     ixt_error_t *error);
+
+// Encodes the anonymous context: an external caller with an empty name and no capability.
+//
+// out: room for `capacity` bytes; 16 are enough. written: the bytes written, on success; the bytes
+// needed, with IXT_ERR_BUFFER_TOO_SMALL.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_anonymous(uint8_t *out, size_t capacity, size_t *written);
+
+// Encodes the context of the runtime itself, with the capability `*`.
+//
+// out: room for `capacity` bytes; 96 are enough. written: the bytes written, on success; the bytes
+// needed, with IXT_ERR_BUFFER_TOO_SMALL.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_system(uint8_t *out, size_t capacity, size_t *written);
+
+// Encodes the context of an invocation that another one causes. The correlation id, the trace flags,
+// the subject and the token's handle are the parent's; its span becomes the parent span; the deadline is
+// the earlier of both; the metadata is the parent's with the child's own over it.
+//
+// parent: an encoded context of `parent_length` bytes, borrowed for the call. own: what the child has
+// of its own: span_id, source_module, target, deadline_ms, capabilities, metadata; all else must be
+// zeros; it and all that it points to are borrowed for the call. inherit_capabilities: whether the child
+// has its parent's capabilities; else it has its own, each of which one of the parent's must cover. out,
+// capacity, written, error: as for ixt_context_encode().
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL; IXT_ERR_INVALID_ARGUMENT for a capability that the parent
+// lacks, for another value of an ingress key (`tenant`, `auth.strength`, `ingress.*`), and for what
+// must be zeros; a refusal of the parent or of the value (1 to 99); IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_child(const uint8_t *parent,
+                               size_t parent_length,
+                               const ixt_context_value_t *own,
+                               bool inherit_capabilities,
+                               uint8_t *out,
+                               size_t capacity,
+                               size_t *written,
+                               ixt_error_t *error);
+
+// As ixt_context_child(), for what the child has of its own as places in an input.
+//
+// parent: an encoded context of `parent_length` bytes, borrowed for the call. own: borrowed for the
+// call. bytes: the `length` bytes in which its places are, borrowed for the call. The rest is as for
+// ixt_context_child(); `out` must overlap neither `parent` nor `bytes`.
+// Returns: as ixt_context_child(); IXT_ERR_INVALID_ARGUMENT also for a place outside `bytes`.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_view_child(const uint8_t *parent,
+                                    size_t parent_length,
+                                    const ixt_context_view_t *own,
+                                    const uint8_t *bytes,
+                                    size_t length,
+                                    bool inherit_capabilities,
+                                    uint8_t *out,
+                                    size_t capacity,
+                                    size_t *written,
+                                    ixt_error_t *error);
+
+// Whether a deadline has passed: it has from its millisecond on. Never without a deadline.
+//
+// deadline_ms: as in a context, 0 for none. now_ms: milliseconds since the Unix epoch. elapsed: written
+// on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_deadline_elapsed(uint64_t deadline_ms,
+                                          uint64_t now_ms,
+                                          bool *elapsed);
+
+// Milliseconds until a deadline has passed on every clock that differs from the caller's by at most
+// `max_skew_ms`: deadline_ms + max_skew_ms - now_ms, and 0 when that is past. Nothing wraps.
+//
+// deadline_ms: as in a context, 0 for none. remaining_ms: written on success; UINT64_MAX without a
+// deadline.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_context_remaining(uint64_t deadline_ms,
+                                   uint64_t now_ms,
+                                   uint64_t max_skew_ms,
+                                   uint64_t *remaining_ms);
+
+// Finds the end of the first frame in a byte stream of frames back to back, from its segment table alone.
+//
+// bytes: `length` bytes, borrowed for the call. max_message: largest frame to go on with, most often
+// `max_payload + IXT_MAX_OVERHEAD`. frame_length: written on success: the bytes of the first frame where it is
+// there whole; else more than `length`, so many as are needed before more can be said.
+// Returns: IXT_OK, IXT_ERR_TOO_MANY_SEGMENTS, IXT_ERR_MESSAGE_TOO_LARGE, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_split(const uint8_t *bytes,
+                             size_t length,
+                             size_t max_message,
+                             size_t *frame_length);
+
+// Decodes one whole frame. Nothing is copied: the frame holds places in `bytes`.
+//
+// bytes: `length` bytes, borrowed for the call; the places mean something as long as the caller keeps
+// them. max_payload: largest payload to accept. frame: written on success. error: NULL, or written on
+// failure.
+// Returns: IXT_OK, a refusal (1 to 99), IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_decode(const uint8_t *bytes,
+                              size_t length,
+                              size_t max_payload,
+                              ixt_frame_t *frame,
+                              ixt_error_t *error);
+
+// Decodes one whole frame, and refuses, as IXT_ERR_NOT_CANONICAL, bytes that its value does not encode to.
+//
+// As ixt_frame_decode().
+// Returns: IXT_OK, a refusal (1 to 99), IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_decode_canonical(const uint8_t *bytes,
+                                        size_t length,
+                                        size_t max_payload,
+                                        ixt_frame_t *frame,
+                                        ixt_error_t *error);
+
+// Decodes the frames at the beginning of a byte stream, such as a read buffer holds, in one call.
+//
+// It stops at the end of `bytes`, at a frame that is not there whole, when `frames` is full, and before
+// a frame that is refused; the refusal is returned by the call that begins with that frame.
+//
+// bytes: `length` bytes, borrowed for the call. max_payload: largest payload to accept. frames: room for
+// `capacity` frames, of which the first `*count` are written; their places are in `bytes` as a whole.
+// consumed: written on success: bytes of the frames that were decoded. error: NULL, or written on failure.
+// Returns: IXT_OK, also for no frame; a refusal (1 to 99) of the first frame; IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_decode_batch(const uint8_t *bytes,
+                                    size_t length,
+                                    size_t max_payload,
+                                    ixt_frame_t *frames,
+                                    size_t capacity,
+                                    size_t *count,
+                                    size_t *consumed,
+                                    ixt_error_t *error);
+
+// The number of bytes that a frame encodes to.
+//
+// frame: borrowed for the call. bytes: the `length` bytes in which its places are, borrowed for the
+// call. encoded_length: written on success. error: NULL, or written on failure.
+// Returns: IXT_OK; IXT_ERR_INVALID_ARGUMENT for a place outside `bytes`; IXT_ERR_NIL_STREAM_ID,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_encoded_length(const ixt_frame_t *frame,
+                                      const uint8_t *bytes,
+                                      size_t length,
+                                      size_t *encoded_length,
+                                      ixt_error_t *error);
+
+// Encodes a frame whose parts stand in an input, such as one that was decoded. To encode parts that
+// stand anywhere, take ixt_open_encode() and its five sisters.
+//
+// frame: borrowed for the call. bytes: the `length` bytes in which its places are, borrowed for the
+// call. max_payload: largest payload to accept. out: room for `capacity` bytes; may be NULL when
+// `capacity` is 0, to ask for the size; must not overlap `bytes`. written: the bytes written, on
+// success; the bytes needed, with IXT_ERR_BUFFER_TOO_SMALL. error: NULL, or written on failure.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL; a refusal of the value (1 to 99); IXT_ERR_INVALID_ARGUMENT
+// for a place outside `bytes`; IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_encode(const ixt_frame_t *frame,
+                              const uint8_t *bytes,
+                              size_t length,
+                              size_t max_payload,
+                              uint8_t *out,
+                              size_t capacity,
+                              size_t *written,
+                              ixt_error_t *error);
+
+// Encodes frames back to back, as many as there is room for, in one call.
+//
+// frames: `count` frames, borrowed for the call. bytes: the `length` bytes in which the places of all
+// are, borrowed for the call. max_payload: largest payload to accept. out: room for `capacity` bytes;
+// must not overlap `bytes`. encoded: written on success: how many frames were encoded. It is less than
+// `count` where the next one does not fit, or is refused; the refusal is returned by the call that
+// begins with it. written: the bytes written, on success; the bytes that the first frame needs, with
+// IXT_ERR_BUFFER_TOO_SMALL. error: NULL, or written on failure.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL where not even the first frame fits; a refusal of the first
+// frame's value (1 to 99); IXT_ERR_INVALID_ARGUMENT for a place outside `bytes`; IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_frame_encode_batch(const ixt_frame_t *frames,
+                                    size_t count,
+                                    const uint8_t *bytes,
+                                    size_t length,
+                                    size_t max_payload,
+                                    uint8_t *out,
+                                    size_t capacity,
+                                    size_t *encoded,
+                                    size_t *written,
+                                    ixt_error_t *error);
+
+// Encodes an open frame.
+//
+// stream_id: 16 bytes, borrowed for the call. interaction: one of ixt_interaction. credit: data
+// frames that the opener is ready to receive. context: an encoded invocation context of
+// `context_length` bytes; none for anonymous; borrowed for the call. out: room for `capacity` bytes; may be NULL when `capacity` is 0,
+// to ask for the size. written: the bytes written, on success; the bytes needed, with
+// IXT_ERR_BUFFER_TOO_SMALL.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NIL_STREAM_ID, IXT_ERR_CONTEXT_TOO_LARGE,
+// IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_open_encode(const uint8_t *stream_id,
+                             uint16_t interaction,
+                             uint32_t credit,
+                             const uint8_t *context,
+                             size_t context_length,
+                             uint8_t *out,
+                             size_t capacity,
+                             size_t *written);
+
+// Encodes a data frame.
+//
+// stream_id: 16 bytes, borrowed for the call. payload: `length` bytes, borrowed for the call.
+// max_payload: largest payload to accept. out, capacity, written: as for ixt_open_encode(); 64 bytes
+// more than the payload are always enough.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NIL_STREAM_ID, IXT_ERR_FRAME_TOO_LARGE,
+// IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_data_encode(const uint8_t *stream_id,
+                             uint64_t sequence,
+                             const uint8_t *payload,
+                             size_t length,
+                             size_t max_payload,
+                             uint8_t *out,
+                             size_t capacity,
+                             size_t *written);
+
+// Encodes an error frame.
+//
+// stream_id: 16 bytes, borrowed for the call. code: one of ixt_error_code. sequence: data frames
+// accepted for sending before it. message: UTF-8 without NUL, `message_length` bytes, borrowed for the
+// call. details: `details_length` bytes, borrowed for the call. out, capacity, written: as for
+// ixt_open_encode().
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NIL_STREAM_ID, IXT_ERR_MESSAGE_TEXT_TOO_LONG,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_error_encode(const uint8_t *stream_id,
+                              uint16_t code,
+                              uint64_t sequence,
+                              const uint8_t *message,
+                              size_t message_length,
+                              const uint8_t *details,
+                              size_t details_length,
+                              uint8_t *out,
+                              size_t capacity,
+                              size_t *written);
+
+// Encodes a close frame.
+//
+// stream_id: 16 bytes, borrowed for the call. reason: one of ixt_close_reason. final_sequence:
+// data frames sent. out, capacity, written: as for ixt_open_encode(); 56 bytes are always enough.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NIL_STREAM_ID, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_close_encode(const uint8_t *stream_id,
+                              uint16_t reason,
+                              uint64_t final_sequence,
+                              uint8_t *out,
+                              size_t capacity,
+                              size_t *written);
+
+// Encodes a cancel frame.
+//
+// stream_id: 16 bytes, borrowed for the call. reason: one of ixt_cancel_reason. message: UTF-8
+// without NUL, `message_length` bytes, borrowed for the call. out, capacity, written: as for
+// ixt_open_encode().
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NIL_STREAM_ID, IXT_ERR_MESSAGE_TEXT_TOO_LONG,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_cancel_encode(const uint8_t *stream_id,
+                               uint16_t reason,
+                               const uint8_t *message,
+                               size_t message_length,
+                               uint8_t *out,
+                               size_t capacity,
+                               size_t *written);
+
+// Encodes a credit frame.
+//
+// stream_id: 16 bytes, borrowed for the call. frames: further data frames allowed. out, capacity,
+// written: as for ixt_open_encode(); 48 bytes are always enough.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NIL_STREAM_ID, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_credit_encode(const uint8_t *stream_id,
+                               uint32_t frames,
+                               uint8_t *out,
+                               size_t capacity,
+                               size_t *written);
+
+// Checks a stream id of unknown length and copies it into 16 bytes of the caller's.
+//
+// bytes: borrowed for the call. id: 16 bytes, written on success.
+// Returns: IXT_OK, IXT_ERR_BAD_ID_LENGTH unless there are 16 bytes, IXT_ERR_NIL_STREAM_ID when all are
+// zero, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_stream_id_read(const uint8_t *bytes,
+                                size_t length,
+                                uint8_t *id,
+                                ixt_error_t *error);
+
+// Checks a correlation id of unknown length and copies it into 16 bytes of the caller's.
+//
+// bytes: borrowed for the call. id: 16 bytes, written on success.
+// Returns: IXT_OK, IXT_ERR_BAD_ID_LENGTH unless there are 16 bytes, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_correlation_id_read(const uint8_t *bytes,
+                                     size_t length,
+                                     uint8_t *id,
+                                     ixt_error_t *error);
+
+// Checks a span id of unknown length and copies it into 8 bytes of the caller's.
+//
+// bytes: borrowed for the call. id: 8 bytes, written on success.
+// Returns: IXT_OK, IXT_ERR_BAD_ID_LENGTH unless there are 8 bytes, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_span_id_read(const uint8_t *bytes,
+                              size_t length,
+                              uint8_t *id,
+                              ixt_error_t *error);
+
+// Makes the sending end of a stream that is open already.
+//
+// stream_id: 16 bytes, copied. credit: data frames that it may send at once, at most 2^31 - 1. config:
+// NULL for the usual one, of which `max_payload` counts; copied. sender: written on success; ownership is
+// transferred to the caller, who gives it back to ixt_stream_free().
+// Returns: IXT_OK, IXT_ERR_NIL_STREAM_ID, IXT_ERR_WINDOW_OVERFLOW, IXT_ERR_INVALID_ARGUMENT,
+// IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_sender_new(const uint8_t *stream_id,
+                            uint32_t credit,
+                            const ixt_config_t *config,
+                            ixt_sender_t **sender);
+
+// Spends a free credit, and encodes the data frame: ixt_stream_try_send().
+//
+// payload, length, out, capacity, written: as for ixt_stream_try_send(), borrowed for the call.
+// Returns: as ixt_stream_try_send().
+// Threads: runs alone on this sender.
+ixt_status_t ixt_sender_try_send(ixt_sender_t *sender,
+                                 const uint8_t *payload,
+                                 size_t length,
+                                 uint8_t *out,
+                                 size_t capacity,
+                                 size_t *written);
+
+// Adds the credit of a credit frame of the peer's. Drain after it: tickets may have become ready, and a
+// grant of 0 or past 2^31 - 1 fails the stream, as it would in a frame.
+//
+// ignored: NULL, or written on success: whether the sender had ended, so that the credit means nothing.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this sender.
+ixt_status_t ixt_sender_grant_credit(ixt_sender_t *sender,
+                                     uint32_t frames,
+                                     bool *ignored);
+
+// Ends the stream in order, and encodes the close frame, in one call. Drain after it where tickets wait.
+//
+// reason: one of ixt_close_reason. out: room for `capacity` bytes; 56 are enough. written: the
+// bytes written, on success, 0 where the stream had ended already; the bytes needed, with
+// IXT_ERR_BUFFER_TOO_SMALL, when nothing has changed.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NOT_OPEN, IXT_ERR_MISSING_MESSAGE,
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this sender.
+ixt_status_t ixt_sender_close(ixt_sender_t *sender,
+                              uint16_t reason,
+                              uint8_t *out,
+                              size_t capacity,
+                              size_t *written);
+
+// Ends the stream as cancelled, and encodes the cancel frame, in one call. Drain after it where tickets
+// wait.
+//
+// reason: one of ixt_cancel_reason. message: UTF-8 without NUL, `message_length` bytes, copied.
+// out, capacity, written: as for ixt_sender_close(); IXT_MAX_CONTROL bytes are enough.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NOT_OPEN, IXT_ERR_MESSAGE_TEXT_TOO_LONG,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this sender.
+ixt_status_t ixt_sender_cancel(ixt_sender_t *sender,
+                               uint16_t reason,
+                               const uint8_t *message,
+                               size_t message_length,
+                               uint8_t *out,
+                               size_t capacity,
+                               size_t *written);
+
+// Ends the stream as failed, and encodes the error frame, in one call. Drain after it where tickets wait.
+//
+// code: one of ixt_error_code. message: UTF-8 without NUL, `message_length` bytes, copied. details:
+// `details_length` bytes, copied. out, capacity, written: as for ixt_sender_close(); IXT_MAX_CONTROL
+// bytes are enough.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NOT_OPEN, IXT_ERR_MESSAGE_TEXT_TOO_LONG,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this sender.
+ixt_status_t ixt_sender_error(ixt_sender_t *sender,
+                              uint16_t code,
+                              const uint8_t *message,
+                              size_t message_length,
+                              const uint8_t *details,
+                              size_t details_length,
+                              uint8_t *out,
+                              size_t capacity,
+                              size_t *written);
+
+// The name of a status, the same in every language, such as "Truncated"; "Ok" for IXT_OK, and
+// "Unknown" for a number that this version does not know.
+//
+// Returns: a NUL-terminated text, never NULL, borrowed until the library is unloaded.
+// Threads: may be called at any time from any thread.
+const char *ixt_status_name(ixt_status_t status);
+
+// What a status says in a few words, for people, such as "the message ends too early".
+//
+// Returns: a NUL-terminated text, never NULL, borrowed until the library is unloaded.
+// Threads: may be called at any time from any thread.
+const char *ixt_status_says(ixt_status_t status);
+
+// Makes the end that will open a stream of this kind.
+//
+// interaction: one of ixt_interaction. config: NULL for the usual one; copied. stream: written on
+// success; ownership is transferred to the caller, who gives it back to ixt_stream_free().
+// Returns: IXT_OK, IXT_ERR_INVALID_ARGUMENT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_stream_new_opener(uint16_t interaction,
+                                   const ixt_config_t *config,
+                                   ixt_stream_t **stream);
+
+// Makes the end that will answer an open.
+//
+// config: NULL for the usual one; copied. stream: written on success; ownership is transferred to the
+// caller, who gives it back to ixt_stream_free().
+// Returns: IXT_OK, IXT_ERR_INVALID_ARGUMENT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_stream_new_responder(const ixt_config_t *config,
+                                      ixt_stream_t **stream);
+
+// Makes the end that answers an open and hands it the open frame, in one call. Drain it then, and tell
+// it the time.
+//
+// config: NULL for the usual one; copied. bytes: one whole open frame of `length` bytes, borrowed for
+// the call. stream: written on success; ownership is transferred to the caller, who gives it back to
+// ixt_stream_free(). received: written on success: IXT_RECEIVED_OPENED, or IXT_RECEIVED_DONE where the
+// open breaks a rule; the stream has failed then, and an error frame is there to transmit. frame: NULL,
+// or written on success, with places in `bytes`. error: NULL, or written on failure.
+// Returns: IXT_OK; a refusal (1 to 99); IXT_ERR_INVALID_ARGUMENT for another frame than an open;
+// IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_stream_accept(const ixt_config_t *config,
+                               const uint8_t *bytes,
+                               size_t length,
+                               ixt_stream_t **stream,
+                               uint16_t *received,
+                               ixt_frame_t *frame,
+                               ixt_error_t *error);
+
+// Frees a stream. Nothing is sent: to end a stream that is open, fail or cancel it before.
+//
+// stream: ownership is transferred back; NULL is allowed and does nothing.
+// Threads: nobody else may be using the stream.
+void ixt_stream_free(ixt_stream_t *stream);
+
+// Opens the stream, and encodes the open frame, which leaves before any other.
+//
+// stream_id: 16 bytes that were never used before, such as a UUIDv7; borrowed for the call. credit:
+// data frames that this end is ready to receive. context: an encoded context of `context_length` bytes,
+// none for anonymous; its deadline is the stream's; borrowed for the call. out: room for `capacity`
+// bytes; must not overlap `context`. written: the bytes written, on success; the bytes needed, with
+// IXT_ERR_BUFFER_TOO_SMALL. error: NULL, or written on failure.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_ALREADY_OPEN, IXT_ERR_NOT_OPEN at a responder,
+// IXT_ERR_NIL_STREAM_ID, IXT_ERR_WINDOW_OVERFLOW, a refusal of the context (1 to 99),
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_open(ixt_stream_t *stream,
+                             const uint8_t *stream_id,
+                             uint32_t credit,
+                             const uint8_t *context,
+                             size_t context_length,
+                             uint8_t *out,
+                             size_t capacity,
+                             size_t *written,
+                             ixt_error_t *error);
+
+// Spends a free credit, and encodes the data frame, in one call. There is nothing to drain after it.
+//
+// payload: `length` bytes, borrowed for the call. out: room for `capacity` bytes, of which 64 more than
+// the payload are always enough; must not overlap `payload`. written: the bytes written, on success; the
+// bytes needed, with IXT_ERR_BUFFER_TOO_SMALL, when no credit was spent.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NOT_OPEN, IXT_ERR_STREAM_ENDED,
+// IXT_ERR_FRAME_TOO_LARGE, IXT_ERR_TOO_MANY_MESSAGES, IXT_ERR_CREDIT_EXHAUSTED, IXT_ERR_NULL_POINTER,
+// IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_try_send(ixt_stream_t *stream,
+                                 const uint8_t *payload,
+                                 size_t length,
+                                 uint8_t *out,
+                                 size_t capacity,
+                                 size_t *written);
+
+// Spends the credit of a ready ticket, and encodes the data frame, in one call. There is nothing to
+// drain after it. Where it fails, the ticket keeps its credit.
+//
+// ticket: a number that IXT_EVENT_READY named. The rest is as for ixt_stream_try_send().
+// Returns: as ixt_stream_try_send(); IXT_ERR_CREDIT_EXHAUSTED where the ticket is not ready.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_send_with(ixt_stream_t *stream,
+                                  uint64_t ticket,
+                                  const uint8_t *payload,
+                                  size_t length,
+                                  uint8_t *out,
+                                  size_t capacity,
+                                  size_t *written);
+
+// Queues for one credit. IXT_EVENT_READY says when it is there, at once where credit is free;
+// IXT_EVENT_ENDED when the stream went first. Drain after it.
+//
+// ticket: written on success. Numbers ascend and are not used again in this stream.
+// Returns: IXT_OK, IXT_ERR_NOT_OPEN, IXT_ERR_STREAM_ENDED, IXT_ERR_TOO_MANY_MESSAGES,
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_wait(ixt_stream_t *stream, uint64_t *ticket);
+
+// Gives a ticket up. A credit that it held goes to the next one in the queue, or is free again. A ticket
+// that is spent or unknown is no matter. Drain after it.
+//
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_drop_ticket(ixt_stream_t *stream,
+                                    uint64_t ticket);
+
+// Grants the peer so many frames more. Without effect in a direction that carries exactly one message,
+// and once the direction has ended. Drain after it.
+//
+// Returns: IXT_OK, IXT_ERR_NOT_OPEN, IXT_ERR_INVALID_GRANT for 0, IXT_ERR_WINDOW_OVERFLOW past
+// 2^31 - 1 outstanding, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_grant(ixt_stream_t *stream,
+                              uint32_t frames);
+
+// Says that the application has consumed so many messages: grants again once half a window is due.
+// Without effect where grants are by hand.
+//
+// granted: NULL, or written on success: whether there is a credit frame to drain. Where it is false,
+// nothing need be drained.
+// Returns: IXT_OK; IXT_ERR_INVALID_GRANT for more than was delivered and not yet consumed;
+// IXT_ERR_WINDOW_OVERFLOW; IXT_ERR_NULL_POINTER, IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_consume(ixt_stream_t *stream,
+                                uint32_t frames,
+                                bool *granted);
+
+// Ends this end's direction in order; a responder's close ends the stream in every kind but bidi.
+// Tickets still waiting end. Drain after it.
+//
+// reason: one of ixt_close_reason. already_ended: NULL, or written on success: whether there was
+// nothing left to end, so that no frame is sent and the recorded outcome stands.
+// Returns: IXT_OK; IXT_ERR_NOT_OPEN; IXT_ERR_MISSING_MESSAGE where the kind demands a message that was
+// not sent; IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_close(ixt_stream_t *stream,
+                              uint16_t reason,
+                              bool *already_ended);
+
+// Ends the stream as failed. Both halves fail, one that was closed too. Drain after it.
+//
+// code: one of ixt_error_code. message: UTF-8 without NUL, `message_length` bytes, copied. details:
+// `details_length` bytes, copied. already_ended: as for ixt_stream_close().
+// Returns: IXT_OK, IXT_ERR_NOT_OPEN, IXT_ERR_MESSAGE_TEXT_TOO_LONG, IXT_ERR_BAD_TEXT,
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_fail(ixt_stream_t *stream,
+                             uint16_t code,
+                             const uint8_t *message,
+                             size_t message_length,
+                             const uint8_t *details,
+                             size_t details_length,
+                             bool *already_ended);
+
+// Ends the stream as cancelled. Both halves are cancelled, one that was closed too. Drain after it.
+//
+// reason: one of ixt_cancel_reason. message: UTF-8 without NUL, `message_length` bytes, copied.
+// already_ended: as for ixt_stream_close().
+// Returns: IXT_OK, IXT_ERR_NOT_OPEN, IXT_ERR_MESSAGE_TEXT_TOO_LONG, IXT_ERR_BAD_TEXT,
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_cancel(ixt_stream_t *stream,
+                               uint16_t reason,
+                               const uint8_t *message,
+                               size_t message_length,
+                               bool *already_ended);
+
+// Tells the time. At or past the deadline the stream ends as cancelled. Drain after it where
+// `ended_now` is true.
+//
+// now_ms: milliseconds since the Unix epoch. ended_now: NULL, or written on success: whether this ended
+// the stream.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_handle_timeout(ixt_stream_t *stream,
+                                       uint64_t now_ms,
+                                       bool *ended_now);
+
+// Decodes one whole frame of the peer and hands it to the stream. Drain after it.
+//
+// A frame that breaks a rule is no error of this call: the stream fails, with an event and an error frame
+// to transmit. One that does not decode is an error, and nothing has changed; the peer's byte stream can
+// then not be trusted any more.
+//
+// bytes: one whole frame of `length` bytes, borrowed for the call. received: written on success: one of
+// enum ixt_received. frame: NULL, or written on success, with places in `bytes`. error: NULL, or written
+// on failure.
+// Returns: IXT_OK, a refusal (1 to 99), IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_receive(ixt_stream_t *stream,
+                                const uint8_t *bytes,
+                                size_t length,
+                                uint16_t *received,
+                                ixt_frame_t *frame,
+                                ixt_error_t *error);
+
+// Hands a frame that was decoded before, by ixt_frame_decode_batch() most often, to the stream: for who
+// routes the frames of many streams. Drain after it.
+//
+// frame: borrowed for the call. bytes: the `length` bytes in which its places are, borrowed for the
+// call. received: written on success: one of ixt_received. error: NULL, or written on failure.
+// Returns: IXT_OK; a refusal of the value (1 to 99); IXT_ERR_INVALID_ARGUMENT for a place outside
+// `bytes`; IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_receive_frame(ixt_stream_t *stream,
+                                      const ixt_frame_t *frame,
+                                      const uint8_t *bytes,
+                                      size_t length,
+                                      uint16_t *received,
+                                      ixt_error_t *error);
+
+// Hands a read buffer to the stream and drains it, in one call: all whole frames at the beginning of
+// `bytes`, one after the other, with all that they cause.
+//
+// It stops at the end of `bytes`, at a frame that is not there whole, before a frame that is refused
+// (the refusal is returned by the call that begins with it), and when `events` is full. Opens and
+// messages are events here, with places in `bytes`; use them before the bytes are moved.
+//
+// bytes: `length` bytes, borrowed for the call. consumed: written on success: bytes of the frames that
+// were taken. out, capacity, written, events, event_capacity, event_count, more: as for
+// ixt_stream_drain(); `out` must not overlap `bytes`. Without room for events nothing is taken. error:
+// NULL, or written on failure.
+// Returns: IXT_OK, also for no frame; a refusal (1 to 99) of the first frame; IXT_ERR_NULL_POINTER,
+// IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_receive_batch(ixt_stream_t *stream,
+                                      const uint8_t *bytes,
+                                      size_t length,
+                                      size_t *consumed,
+                                      uint8_t *out,
+                                      size_t capacity,
+                                      size_t *written,
+                                      ixt_event_t *events,
+                                      size_t event_capacity,
+                                      size_t *event_count,
+                                      bool *more,
+                                      ixt_error_t *error);
+
+// Takes all that the stream has to say, as far as there is room: frames to transmit, back to back, and
+// events. What finds no room stays for the next call.
+//
+// out: room for `capacity` bytes, of which IXT_MAX_CONTROL take at least one frame; may be NULL when
+// `capacity` is 0. written: written on success: bytes to transmit. events: room for `event_capacity`
+// events, of which the first `*event_count` are written; may be NULL when `event_capacity` is 0.
+// event_count: written on success. more: written on success: whether something is left, so that another
+// call is due.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_drain(ixt_stream_t *stream,
+                              uint8_t *out,
+                              size_t capacity,
+                              size_t *written,
+                              ixt_event_t *events,
+                              size_t event_capacity,
+                              size_t *event_count,
+                              bool *more);
+
+// Takes the next frame to transmit.
+//
+// out: room for `capacity` bytes, of which IXT_MAX_CONTROL are always enough. written: the bytes
+// written, on success, 0 where there is no frame; the bytes needed, with IXT_ERR_BUFFER_TOO_SMALL, when
+// the frame stays for the next call.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_poll_transmit(ixt_stream_t *stream,
+                                      uint8_t *out,
+                                      size_t capacity,
+                                      size_t *written);
+
+// Takes events, in order.
+//
+// events: room for `capacity` events, of which the first `*count` are written. count: written on
+// success; less than `capacity` where no more are left.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this stream.
+ixt_status_t ixt_stream_poll_events(ixt_stream_t *stream,
+                                    ixt_event_t *events,
+                                    size_t capacity,
+                                    size_t *count);
+
+// What the endpoint looks like now.
+//
+// state: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_stream_t *`.
+ixt_status_t ixt_stream_state(const ixt_stream_t *stream, ixt_state_t *state);
+
+// The stream's id.
+//
+// id: 16 bytes, written on success.
+// Returns: IXT_OK, IXT_ERR_NOT_OPEN before the open, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_stream_t *`.
+ixt_status_t ixt_stream_id(const ixt_stream_t *stream, uint8_t *id);
+
+// How the stream ended; IXT_OUTCOME_NONE before its end.
+//
+// outcome: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_stream_t *`.
+ixt_status_t ixt_stream_outcome(const ixt_stream_t *stream, ixt_outcome_t *outcome);
+
+// The message of the error or cancel that ended the stream: UTF-8 of the peer's or of this end's, for
+// people. Where it is the peer's it is not to be trusted.
+//
+// out: room for `capacity` bytes, of which IXT_MAX_TEXT are always enough; no NUL is added. written: the
+// bytes written, on success, 0 where there is none; the bytes needed, with IXT_ERR_BUFFER_TOO_SMALL.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_stream_t *`.
+ixt_status_t ixt_stream_outcome_message(const ixt_stream_t *stream,
+                                        uint8_t *out,
+                                        size_t capacity,
+                                        size_t *written);
+
+// The details of the error that ended the stream.
+//
+// out, capacity, written: as for ixt_stream_outcome_message().
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_stream_t *`.
+ixt_status_t ixt_stream_outcome_details(const ixt_stream_t *stream,
+                                        uint8_t *out,
+                                        size_t capacity,
+                                        size_t *written);
+
+// Writes a traceparent header of version 00: 55 characters and a NUL. There is none where an id is all
+// zeros, which W3C forbids.
+//
+// traceparent: borrowed for the call. out: room for `capacity` characters; IXT_TRACEPARENT are enough.
+// written: the characters without the NUL, on success: 55, or 0 where there is no header, when `out` is
+// left alone; IXT_TRACEPARENT, with IXT_ERR_BUFFER_TOO_SMALL.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_traceparent_write(const ixt_traceparent_t *traceparent,
+                                   char *out,
+                                   size_t capacity,
+                                   size_t *written);
+
+// Reads a traceparent header. One that is malformed counts as absent, which is no error.
+//
+// header: `length` characters, borrowed for the call; no NUL at the end is needed, and one is malformed.
+// traceparent: written where the header is well-formed. found: written on success: whether it is.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_traceparent_read(const uint8_t *header,
+                                  size_t length,
+                                  ixt_traceparent_t *traceparent,
+                                  bool *found);
+
+// The version of the binary interface of the loaded library, to compare with IXT_ABI_VERSION.
+//
+// Threads: may be called at any time from any thread.
+uint32_t ixt_abi_version(void);
+
+// The version of the loaded library, such as "0.1.0".
+//
+// Returns: a NUL-terminated text, never NULL, borrowed until the library is unloaded.
+// Threads: may be called at any time from any thread.
+const char *ixt_version(void);
+
+// The version of the loaded library as one number, to compare with IXT_VERSION_NUMBER:
+// major * 1000000 + minor * 1000 + patch.
+//
+// Threads: may be called at any time from any thread.
+uint32_t ixt_version_number(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* IXT_H */

@@ -1,0 +1,2 @@
+// Package lib holds the static library libixt.a for linux on arm64. Only the package above it imports it.
+package lib

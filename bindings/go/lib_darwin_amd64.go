@@ -1,0 +1,6 @@
+//go:build !ixt_system
+
+package sdk
+
+// The static library for this platform.
+import _ "github.com/h-dv/ixt/bindings/go/lib/darwin_amd64"

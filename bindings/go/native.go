@@ -1,0 +1,68 @@
+package sdk
+
+/*
+#include "ixt.h"
+
+#if IXT_ABI_VERSION != 1
+#error "ixt.h is of another ABI version than this package: take both from the same revision"
+#endif
+*/
+import "C"
+
+import (
+	"bytes"
+	"unsafe"
+)
+
+// abi is the fault of a library of another version; everything that could fail, fails with it then.
+var abi = checkABI(uint32(C.ixt_abi_version()))
+
+func checkABI(found uint32) error {
+	if found != C.IXT_ABI_VERSION {
+		return failure(ErrABIMismatch, "")
+	}
+	return nil
+}
+
+// LibraryVersion is the version of the C library, such as "0.1.0".
+func LibraryVersion() string { return C.GoString(C.ixt_version()) }
+
+func slice(b []byte) (*C.uint8_t, C.size_t) {
+	return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))), C.size_t(len(b))
+}
+
+func text(s string) (*C.uint8_t, C.size_t) {
+	return (*C.uint8_t)(unsafe.Pointer(unsafe.StringData(s))), C.size_t(len(s))
+}
+
+// refusal makes a Go error of what the library wrote.
+func refusal(status C.ixt_status_t, e *C.ixt_error_t) error {
+	offset := -1
+	if e.offset <= C.size_t(maxInt) {
+		offset = int(e.offset)
+	}
+	field := unsafe.Slice((*byte)(unsafe.Pointer(&e.field[0])), len(e.field))
+	if end := bytes.IndexByte(field, 0); end >= 0 {
+		field = field[:end]
+	}
+	return &Error{Kind: ErrorKind(status), Field: string(field), Offset: offset}
+}
+
+const maxInt = int(^uint(0) >> 1)
+
+// cut is the piece of an input that a span names.
+func cut(input []byte, span C.ixt_span_t) []byte {
+	if span.length == 0 {
+		return nil
+	}
+	from, to := int(span.offset), int(span.offset)+int(span.length)
+	return input[from:to:to]
+}
+
+// grow makes room for n more bytes.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return append(b, make([]byte, n)...)[:len(b)]
+}
