@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,7 +39,7 @@ from ._native import (
     encode_batch,
     split,
 )
-from .errors import InvalidArgumentError, StreamEndedError, stream_ended
+from .errors import InvalidArgumentError, RefusedError, StreamEndedError, stream_ended
 from .invocation import InvocationContext
 
 if TYPE_CHECKING:
@@ -297,39 +297,79 @@ Sink: TypeAlias = FrameSink | Callable[[bytes], object]
 
 
 class FrameReader:
-    """Cuts a byte stream into frames."""
+    """Cuts a byte stream into frames.
 
-    __slots__ = ("_held", "_max_payload", "_needed", "_size")
+    When a frame is refused, the stream cannot be cut any more: the call raises, once the frames
+    before it are given, and so does each further one.
+    """
+
+    __slots__ = ("_held", "_max_payload", "_needed", "_refused", "_size")
 
     def __init__(self, *, max_payload: int = MAX_PAYLOAD) -> None:
         self._max_payload = max_payload
         self._held: list[bytes] = []
         self._size = 0
         self._needed = 0
+        self._refused: RefusedError | None = None
 
     def feed(self, data: Buffer) -> list[StreamFrame]:
-        """The frames that ``data`` completes.
+        """The frames that ``data`` completes."""
+        whole = self._whole(data)
+        frames: list[StreamFrame] = []
+        used = 0
+        try:
+            frames, used = decode_batch(whole, max_payload=self._max_payload)
+            if whole and not frames:
+                self._needed, _ = split(whole, max_payload=self._max_payload)
+        except RefusedError as refused:
+            self._refused = refused
+            raise
+        self._hold(whole[used:])
+        return frames
 
-        Raises the refusal of the first frame that is refused, once those before it are given; the
-        byte stream cannot be cut any more then, and each further call raises as well.
-        """
+    def cut(self, data: Buffer) -> list[bytes]:
+        """The messages that ``data`` completes, not decoded: who forwards passes on these bytes."""
+        whole = self._whole(data)
+        messages: list[bytes] = []
+        start = 0
+        while start < len(whole):
+            # The segment table says it all, and it is never longer than this.
+            table = whole[start : start + 72]
+            try:
+                size, _ = split(table, max_payload=self._max_payload)
+            except RefusedError as refused:
+                if messages:
+                    break
+                self._refused = refused
+                raise
+            if size > len(whole) - start:
+                self._needed = size
+                break
+            messages.append(whole[start : start + size])
+            start += size
+        self._hold(whole[start:])
+        return messages
+
+    def _whole(self, data: Buffer) -> bytes:
+        """What is held and ``data``, or nothing as long as that is less than a frame."""
+        if self._refused is not None:
+            raise self._refused
         if type(data) is not bytes:
             data = memoryview(data).tobytes()
-        if data:
-            self._held.append(data)
-            self._size += len(data)
-        if self._size == 0 or self._size < self._needed:
-            return []
-        whole = self._held[0] if len(self._held) == 1 else b"".join(self._held)
-        self._held = [whole]
-        frames, used = decode_batch(whole, max_payload=self._max_payload)
-        rest = whole[used:]
-        self._held = [rest] if rest else []
-        self._size = len(rest)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size < self._needed:
+            return b""
+        whole = data if len(self._held) == 1 else b"".join(self._held)
+        self._held = []
+        self._size = 0
         self._needed = 0
-        if rest and not frames:
-            self._needed, _ = split(rest, max_payload=self._max_payload)
-        return frames
+        return whole
+
+    def _hold(self, rest: bytes) -> None:
+        if rest:
+            self._held.append(rest)
+            self._size += len(rest)
 
     @property
     def held(self) -> int:
@@ -354,6 +394,7 @@ class _Endpoint:
         self.opened: StreamOpen | None = None
         self.peer_closed = False
         self.broken: Failed | Cancelled | None = None
+        self.violations: Counter[Violation] = Counter()
         self.on_broken: Callable[[], None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.timer_loop: asyncio.AbstractEventLoop | None = None
@@ -382,6 +423,8 @@ class _Endpoint:
                     self.wake_readers()
                     if self.on_broken is not None:
                         self.on_broken()
+                case Violation():
+                    self.violations[event] += 1
                 case _:
                     pass
         if self.timer is not None and self.stream.has_ended:
@@ -712,6 +755,11 @@ class StreamHandle:
     def outcome(self) -> Outcome | None:
         """How the stream ended, once it has."""
         return self._endpoint.stream.outcome
+
+    @property
+    def violations(self) -> Counter[Violation]:
+        """How often the peer broke a rule that ends no stream; for the host to count."""
+        return Counter(self._endpoint.violations)
 
     def feed(self, frame: StreamFrame | Buffer) -> None:
         """Takes a frame of the peer, whichever kind it is, from any thread.
