@@ -35,6 +35,9 @@
 #define IXT_VERSION_NUMBER 1000
 #define IXT_VERSION "0.1.0"
 
+// Initialises an ixt_slice_t with a string literal, without its NUL: `.subject = IXT_TEXT("alice")`.
+#define IXT_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+
 // Most capabilities of a context, and most metadata entries.
 #define IXT_MAX_ENTRIES 64
 

@@ -1,5 +1,6 @@
 //! No panic crosses the border.
 
+use std::any::Any;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -39,10 +40,16 @@ fn run(call: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result,
         Err(panic) => {
-            // What was thrown may panic again when it is dropped, so it is not.
-            std::mem::forget(panic);
+            discard(panic);
             Err(ErrorKind::Panic.into())
         }
+    }
+}
+
+/// Drops what was thrown, which may panic again.
+pub(crate) fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
     }
 }
 

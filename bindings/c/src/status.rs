@@ -143,7 +143,7 @@ fn static_text(
         Ok(Some(text)) => text,
         Ok(None) => unknown,
         Err(panic) => {
-            std::mem::forget(panic);
+            crate::guard::discard(panic);
             unknown
         }
     }

@@ -44,6 +44,11 @@ const INTRODUCTION: &str = "\
  * Link with `pkg-config --cflags --libs ixt`.
  */";
 
+const TEXT_MACRO: &str = "
+
+// Initialises an ixt_slice_t with a string literal, without its NUL: `.subject = IXT_TEXT(\"alice\")`.
+#define IXT_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}";
+
 fn generate() -> String {
     let crate_dir = env!("CARGO_MANIFEST_DIR");
     let mut config = Config {
@@ -56,7 +61,7 @@ fn generate() -> String {
         sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(Into::into).to_vec(),
         header: Some(INTRODUCTION.into()),
         documentation_style: DocumentationStyle::C99,
-        after_includes: Some(version_macros()),
+        after_includes: Some(version_macros() + TEXT_MACRO),
         ..Config::default()
     };
     config.enumeration.prefix_with_name = false;

@@ -2,7 +2,6 @@
  *
  * Each trace runs three times: frames received and drained one by one, a read buffer at a time in one
  * call, and decoded first with the smallest buffers to drain into. */
-#define _POSIX_C_SOURCE 200809L
 #include "lines.h"
 
 enum { WAYS = 3, STEPS = 64, TICKETS = 512, EVENTS = 64, FRAMES = 64 };

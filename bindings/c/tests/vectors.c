@@ -1,5 +1,4 @@
 /* Replays the test vectors: flatten.py vectors FOLDER | vectors. */
-#define _POSIX_C_SOURCE 200809L
 #include "lines.h"
 
 enum { ALSO = 64, PATTERNS = 300 };
