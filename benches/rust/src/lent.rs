@@ -7,7 +7,7 @@ use crate::{ours, samples};
 
 /// Runs an operation so many times and gives the nanoseconds that all took; negative for a number that
 /// is no operation. 0 encodes and 1 decodes a data frame of `size` bytes, 2 encodes and 3 decodes the
-/// context, 4 is `try_send`, 5 `try_send` and encode.
+/// context, 4 is `try_send`, 5 `try_send` and encode, 6 builds and encodes the context.
 #[unsafe(no_mangle)]
 pub extern "C" fn ixt_bench_rust(operation: u32, size: usize, iterations: u64) -> i64 {
     let payload = samples::payload(size);
@@ -30,6 +30,7 @@ pub extern "C" fn ixt_bench_rust(operation: u32, size: usize, iterations: u64) -
         3 => (0..iterations).for_each(|_| ours::context_decode(&encoded)),
         4 => (0..iterations).for_each(|_| ours::try_send(&mut stream, payload)),
         5 => (0..iterations).for_each(|_| ours::send(&mut stream, payload, &mut out)),
+        6 => (0..iterations).for_each(|_| ours::context_build_and_encode_into(&mut out)),
         _ => return -1,
     }
     i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX)

@@ -64,6 +64,14 @@ pub fn context_encode(context: &InvocationContext) {
     black_box(black_box(context).encode());
 }
 
+/// Makes the value out of its parts, which checks it, and encodes it into a buffer that is used again.
+#[inline]
+pub fn context_build_and_encode_into(out: &mut Vec<u8>) {
+    out.clear();
+    samples::context().encode_into(out);
+    black_box(&mut *out);
+}
+
 /// Reads every field of a context.
 #[inline]
 pub fn context_read(context: &ContextRef<'_>) {
@@ -95,14 +103,6 @@ pub fn context_read(context: &ContextRef<'_>) {
 #[inline]
 pub fn context_decode(bytes: &[u8]) {
     context_read(&ContextRef::decode(black_box(bytes)).expect("valid"));
-}
-
-/// Decodes a context into one that owns its texts, and reads it.
-#[inline]
-pub fn context_decode_owned(bytes: &[u8]) {
-    let context = InvocationContext::decode(black_box(bytes)).expect("valid");
-    black_box(context.metadata());
-    black_box(context.actor().capabilities());
 }
 
 /// Decodes a context, refuses what is not canonical, and reads it.

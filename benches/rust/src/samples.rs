@@ -1,6 +1,8 @@
 //! The values that every language's benchmark encodes. Each prints the bytes it gets from them, and
 //! the report refuses to compare languages that do not agree.
 
+use std::hint::black_box;
+
 use ixt_core::invocation::{InvocationContext, Subject, Target};
 use ixt_core::stream::StreamId;
 
@@ -51,17 +53,19 @@ pub const METADATA: [(&str, &str); 4] = [
 pub fn context() -> InvocationContext {
     METADATA
         .into_iter()
-        .fold(InvocationContext::builder(), |builder, (key, value)| builder.metadata(key, value))
-        .correlation_id(CORRELATION_ID)
-        .span_id(SPAN_ID)
-        .parent_span_id(PARENT_SPAN_ID)
-        .trace_flags(1)
-        .deadline_ms(DEADLINE_MS)
-        .source_module(SOURCE_MODULE)
-        .target(Target::Service(SERVICE.into()))
-        .subject(Subject::Operator(OPERATOR.into()))
-        .token_ref(TOKEN_REF)
-        .capabilities(CAPABILITIES)
+        .fold(InvocationContext::builder(), |builder, (key, value)| {
+            builder.metadata(black_box(key), black_box(value))
+        })
+        .correlation_id(black_box(CORRELATION_ID))
+        .span_id(black_box(SPAN_ID))
+        .parent_span_id(black_box(PARENT_SPAN_ID))
+        .trace_flags(black_box(1))
+        .deadline_ms(black_box(DEADLINE_MS))
+        .source_module(black_box(SOURCE_MODULE))
+        .target(Target::Service(black_box(SERVICE).into()))
+        .subject(Subject::Operator(black_box(OPERATOR).into()))
+        .token_ref(black_box(TOKEN_REF))
+        .capabilities(CAPABILITIES.map(black_box))
         .build()
         .expect("within the limits")
 }

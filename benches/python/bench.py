@@ -1,0 +1,293 @@
+"""Python against pycapnp. One JSON object a line; benches/report.py reads them.
+
+Run by the interpreter into which the wheel and pycapnp are installed.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import capnp
+from ixt_sdk import (
+    ActorIdentity,
+    InvocationContext,
+    StreamFrame,
+    StreamId,
+    StreamSender,
+)
+from ixt_sdk.invocation import OperatorSubject, ServiceTarget
+
+# Short batches of one and the other take turns, so that whatever else the machine does meets both:
+# see benches/rust/src/measure.rs.
+BATCH = 0.002
+ROUNDS = 31
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+stream_schema = capnp.load(str(SCHEMAS / "ipc_streaming.capnp"))
+module_schema = capnp.load(str(SCHEMAS / "module.capnp"))
+
+# The values are those of benches/rust/src/samples.rs.
+STREAM_ID = bytes(range(1, 17))
+SEQUENCE = 7
+CORRELATION_ID = bytes.fromhex("4bf92f3577b34da6a3ce929d0e0e4736")
+SPAN_ID = bytes.fromhex("00f067aa0ba902b7")
+PARENT_SPAN_ID = bytes.fromhex("53995c3f42cd8ad8")
+DEADLINE_MS = 1_795_000_000_000
+SOURCE_MODULE = "gateway.http"
+SERVICE = "storage.documents"
+OPERATOR = "alice@example.org"
+TOKEN_REF = b"vault:7f3a91c2"
+CAPABILITIES = ("fs.read", "storage.documents.*")
+METADATA = {
+    "auth.strength": "mfa",
+    "ingress.kind": "http",
+    "ingress.source_ip": "192.0.2.17",
+    "tenant": "example-tenant",
+}
+
+
+# What the schema's words hold; the peer is not charged for making them.
+STREAM_ID_WORDS = int.from_bytes(STREAM_ID[:8], "big"), int.from_bytes(STREAM_ID[8:], "big")
+CORRELATION_WORDS = (
+    int.from_bytes(CORRELATION_ID[:8], "big"),
+    int.from_bytes(CORRELATION_ID[8:], "big"),
+)
+SPAN_WORD = int.from_bytes(SPAN_ID, "big")
+PARENT_SPAN_WORD = int.from_bytes(PARENT_SPAN_ID, "big")
+
+
+def payload_of(size: int) -> bytes:
+    return bytes(index % 251 for index in range(size))
+
+
+# Ours.
+
+
+def context_of() -> InvocationContext:
+    return InvocationContext(
+        correlation_id=CORRELATION_ID,
+        span_id=SPAN_ID,
+        parent_span_id=PARENT_SPAN_ID,
+        trace_flags=1,
+        deadline_ms=DEADLINE_MS,
+        source_module=SOURCE_MODULE,
+        target=ServiceTarget(SERVICE),
+        actor=ActorIdentity(OperatorSubject(OPERATOR), TOKEN_REF, CAPABILITIES),
+        metadata=METADATA,
+    )
+
+
+def read_frame(frame: StreamFrame) -> object:
+    body = frame.body
+    return frame.stream_id, body.sequence, body.payload
+
+
+def read_context(context: InvocationContext) -> object:
+    target = context.target
+    assert type(target) is ServiceTarget
+    actor = context.actor
+    subject = actor.subject
+    assert type(subject) is OperatorSubject
+    return (
+        context.correlation_id,
+        context.span_id,
+        context.parent_span_id,
+        context.trace_flags,
+        context.deadline_ms,
+        context.source_module,
+        target.name,
+        subject.name,
+        actor.token_ref.expose(),
+        list(actor.capabilities),
+        list(context.metadata.items()),
+    )
+
+
+# The peer's.
+
+
+def peer_encode_frame(payload: bytes) -> bytes:
+    frame = stream_schema.StreamFrame.new_message()
+    frame.streamIdHigh, frame.streamIdLow = STREAM_ID_WORDS
+    data = frame.init("data")
+    data.sequence = SEQUENCE
+    data.payload = payload
+    return frame.to_bytes()
+
+
+def peer_decode_frame(encoded: bytes) -> object:
+    with stream_schema.StreamFrame.from_bytes(encoded) as frame:
+        assert frame.which() == "data"
+        data = frame.data
+        return frame.streamIdHigh, frame.streamIdLow, data.sequence, data.payload
+
+
+def peer_encode_context() -> bytes:
+    context = module_schema.InvocationContext.new_message()
+    context.correlationHigh, context.correlationLow = CORRELATION_WORDS
+    context.spanId = SPAN_WORD
+    context.parentSpanId = PARENT_SPAN_WORD
+    context.deadlineMs = DEADLINE_MS
+    context.traceFlags = 1
+    context.sourceModule = SOURCE_MODULE
+    context.init("target").service = SERVICE
+    actor = context.init("actor")
+    actor.init("subject").operator = OPERATOR
+    actor.tokenRef = TOKEN_REF
+    capabilities = actor.init("capabilities", len(CAPABILITIES))
+    for index, capability in enumerate(CAPABILITIES):
+        capabilities[index] = capability
+    metadata = context.init("metadata", len(METADATA))
+    for index, (key, value) in enumerate(METADATA.items()):
+        entry = metadata[index]
+        entry.key = key
+        entry.value = value
+    return context.to_bytes()
+
+
+def peer_decode_context(encoded: bytes) -> object:
+    with module_schema.InvocationContext.from_bytes(encoded) as context:
+        target = context.target
+        assert target.which() == "service"
+        actor = context.actor
+        subject = actor.subject
+        assert subject.which() == "operator"
+        return (
+            context.correlationHigh,
+            context.correlationLow,
+            context.spanId,
+            context.parentSpanId,
+            context.traceFlags,
+            context.deadlineMs,
+            context.sourceModule,
+            target.service,
+            subject.operator,
+            actor.tokenRef,
+            list(actor.capabilities),
+            [(entry.key, entry.value) for entry in context.metadata],
+        )
+
+
+# Measuring.
+
+
+def timed(operation: Callable[[], object], iterations: int) -> float:
+    """Nanoseconds of one iteration; the loop itself is part of both sides."""
+    turns = range(iterations)
+    start = time.perf_counter_ns()
+    for _ in turns:
+        operation()
+    return (time.perf_counter_ns() - start) / iterations
+
+
+def calibrate(operation: Callable[[], object]) -> int:
+    iterations = 1
+    while True:
+        took = timed(operation, iterations) * iterations
+        if took >= BATCH * 1e9 / 4:
+            return max(1, int(iterations * BATCH * 1e9 / took))
+        iterations *= 2
+
+
+def compare(
+    operation: str, size: int, ours: Callable[[], object], theirs: Callable[[], object], peer: str
+) -> None:
+    ours_count, theirs_count = calibrate(ours), calibrate(theirs)
+    rounds: list[tuple[float, float]] = []
+    for index in range(ROUNDS):
+        if index % 2:
+            first = timed(ours, ours_count)
+            rounds.append((first, timed(theirs, theirs_count)))
+        else:
+            first = timed(theirs, theirs_count)
+            rounds.append((timed(ours, ours_count), first))
+    line = {
+        "language": "Python",
+        "operation": operation,
+        "size": size,
+        "ours_ns": statistics.median(mine for mine, _ in rounds),
+        "peer": peer,
+        "peer_ns": statistics.median(other for _, other in rounds),
+        "ratio": statistics.median(other / mine for mine, other in rounds),
+        # Python counts the blocks that are held, not those that were asked for.
+        "ours_allocs": None,
+        "peer_allocs": None,
+    }
+    print(json.dumps(line), flush=True)
+
+
+def main() -> None:
+    stream_id = StreamId(STREAM_ID)
+    context = context_of()
+    frame = StreamFrame.data(stream_id, SEQUENCE, payload_of(64)).to_bytes()
+    versions = {"CPython": platform.python_version(), "pycapnp": capnp.__version__}
+    header = {"language": "Python", "versions": versions}
+    print(json.dumps(header | {"context": context.to_bytes().hex(), "frame": frame.hex()}))
+    gc.disable()
+
+    for size in (64, 1 << 10, 64 << 10):
+        payload = payload_of(size)
+        encoded = StreamFrame.data(stream_id, SEQUENCE, payload).to_bytes()
+        assert StreamFrame.from_bytes(peer_encode_frame(payload)).to_bytes() == encoded
+        data = StreamFrame.data
+        decode = StreamFrame.from_bytes
+        compare(
+            "frame encode",
+            size,
+            lambda payload=payload, data=data: data(stream_id, SEQUENCE, payload).to_bytes(),
+            lambda payload=payload: peer_encode_frame(payload),
+            "pycapnp",
+        )
+        compare(
+            "frame decode",
+            size,
+            lambda encoded=encoded, decode=decode: read_frame(decode(encoded)),
+            lambda encoded=encoded: peer_decode_frame(encoded),
+            "pycapnp",
+        )
+
+    encoded = context.to_bytes()
+    assert InvocationContext.from_bytes(peer_encode_context()) == context
+    size = len(encoded)
+    compare("context encode", size, context.to_bytes, peer_encode_context, "pycapnp")
+    compare(
+        "context build and encode",
+        size,
+        lambda: context_of().to_bytes(),
+        peer_encode_context,
+        "pycapnp",
+    )
+    compare(
+        "context decode",
+        size,
+        lambda: read_context(InvocationContext.from_bytes(encoded)),
+        lambda: peer_decode_context(encoded),
+        "pycapnp",
+    )
+
+    payload = payload_of(64)
+    sender = StreamSender(stream_id, Discard(), 2**31 - 1)
+    compare(
+        "try_send and encode",
+        64,
+        lambda: sender.try_send_data(payload),
+        lambda: peer_encode_frame(payload),
+        "pycapnp, encode alone",
+    )
+
+
+class Discard:
+    """A sink that keeps nothing."""
+
+    def send_frame(self, frame: bytes, /) -> None:
+        pass
+
+
+if __name__ == "__main__":
+    main()

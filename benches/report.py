@@ -1,0 +1,341 @@
+"""Runs the benchmarks that it is told, writes the table and the plot of docs/benchmarks.
+
+    report.py --rust PROGRAM --c PROGRAM --go PROGRAM --python "INTERPRETER bench.py"
+
+Each program prints one JSON object a line: first {"language", "versions", "context", "frame"}, the
+bytes that its language makes of the values that all share, then one object for each comparison.
+A language that is missing, fails, or makes other bytes fails the run. With --only nothing is
+written: the page is of all languages or of none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+LANGUAGES = ("rust", "python", "go", "c")
+BEGIN = "<!-- What is between these two lines is written by `make bench`. -->"
+TIMES, DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
+END = "<!-- The end of what `make bench` writes. -->"
+
+# How many times the peer a prototype was: (language, "encode" or "decode") and the ratio.
+EXPECTED = {
+    ("Rust", "encode"): 15,
+    ("Rust", "decode"): 5,
+    ("Python", "encode"): 7,
+    ("Python", "decode"): 12,
+    ("Go", "encode"): 10,
+}
+# Where nothing may be allocated.
+WITHOUT_ALLOCATION = {("Go", "encode")}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison."""
+
+    language: str
+    operation: str
+    size: int
+    ours_ns: float
+    ours_allocs: float | None
+    peer: str | None
+    peer_ns: float | None
+    ratio: float | None
+    peer_allocs: float | None
+
+    @property
+    def expected(self) -> float | None:
+        for direction in ("encode", "decode"):
+            if direction in self.operation and not self.operation.startswith("try_send"):
+                return EXPECTED.get((self.language, direction))
+        return None
+
+    @property
+    def falls_short(self) -> bool:
+        if self.expected is None or self.ratio is None:
+            return False
+        allocates = (self.language, "encode") in WITHOUT_ALLOCATION and bool(self.ours_allocs)
+        return self.ratio < self.expected or (allocates and "encode" in self.operation)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the benchmarks and writes the page.")
+    for language in LANGUAGES:
+        parser.add_argument(f"--{language}", metavar="COMMAND", help="its benchmark")
+    parser.add_argument("--only", metavar="LANGUAGES", help="such as rust,go; writes nothing")
+    parser.add_argument("--markdown", type=Path, help="the page whose table is written anew")
+    parser.add_argument("--plot", type=Path, help="the SVG that is written")
+    parser.add_argument("--json", type=Path, help="a file for all that was measured")
+    arguments = parser.parse_args()
+
+    languages = arguments.only.split(",") if arguments.only else list(LANGUAGES)
+    unknown = [language for language in languages if language not in LANGUAGES]
+    if unknown:
+        parser.error(f"unknown languages: {', '.join(unknown)}")
+    missing = [language for language in languages if not getattr(arguments, language)]
+    if missing:
+        parser.error(f"no benchmark given for: {', '.join(missing)} (--only leaves languages out)")
+
+    headers: list[dict[str, object]] = []
+    rows: list[Row] = []
+    for language in languages:
+        print(f"{language} …", file=sys.stderr, flush=True)
+        header, found = run(language, shlex.split(getattr(arguments, language)))
+        headers.append(header)
+        rows.extend(found)
+    for part in ("context", "frame"):
+        made = {str(header["language"]): header[part] for header in headers}
+        if len(set(made.values())) != 1:
+            raise SystemExit(f"the languages make different bytes of one {part}: {made}")
+
+    for row in rows:
+        print(line_for_terminal(row))
+    short = sum(row.falls_short for row in rows)
+    print(f"{len(rows)} comparisons; {short} below what was expected")
+    if arguments.json:
+        arguments.json.write_text("".join(json.dumps(vars(row)) + "\n" for row in rows))
+    if arguments.only:
+        print("--only: the page was left as it is")
+        return 0
+    if arguments.markdown:
+        write_page(arguments.markdown, table(rows, headers))
+    if arguments.plot:
+        arguments.plot.write_text(plot(rows))
+    return 0
+
+
+def run(language: str, command: list[str]) -> tuple[dict[str, object], list[Row]]:
+    try:
+        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(f"the benchmark of {language} failed: {error}") from error
+    lines = [json.loads(line) for line in output.splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise SystemExit(f"the benchmark of {language} measured nothing")
+    return lines[0], [Row(**line) for line in lines[1:]]
+
+
+# Words.
+
+
+def nanoseconds(value: float | None) -> str:
+    if value is None:
+        return DASH
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def times(value: float | None) -> str:
+    if value is None:
+        return DASH
+    digits = 0 if value >= 20 else 1 if value >= 1 else 2
+    return f"{value:.{digits}f}{TIMES}"
+
+
+def count(value: float | None) -> str:
+    return DASH if value is None else f"{value:.4g}"
+
+
+def size_of(value: int) -> str:
+    return f"{value // 1024} KiB" if value >= 1024 else f"{value} B"
+
+
+def line_for_terminal(row: Row) -> str:
+    mark = f"  expected {row.expected:g}{TIMES}" if row.falls_short and row.expected else ""
+    return (
+        f"{row.language:7}{row.operation:32}{size_of(row.size):>7}"
+        f"{nanoseconds(row.ours_ns):>9} ns  {times(row.ratio):>7}  {row.peer or '':28}"
+        f"{count(row.ours_allocs):>4} /{count(row.peer_allocs):>4}{mark}"
+    )
+
+
+def command_says(*command: str) -> str:
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return output.splitlines()[0].strip() if output else "unknown"
+
+
+def cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def system() -> str:
+    try:
+        name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        name = ""
+    return f"{name or platform.system()}, {platform.system()} {platform.release()}"
+
+
+def table(rows: list[Row], headers: list[dict[str, object]]) -> str:
+    versions: dict[str, str] = {}
+    for header in headers:
+        versions |= dict(header["versions"])  # type: ignore[call-overload]
+    rustc = re.search(r"\d+\.\d+\.\d+", command_says("rustc", "--version"))
+    tools = {"rustc": rustc[0] if rustc else "unknown", "cc": compiler_version(), **versions}
+    out = [
+        f"Measured on {datetime.datetime.now(datetime.UTC).date()}: {cpu()},"
+        f" {os.cpu_count()} cores, {system()}.",
+        "Versions: " + ", ".join(f"{name} {version}" for name, version in tools.items()) + ".",
+        "",
+    ]
+    for language in dict.fromkeys(row.language for row in rows):
+        out += [
+            f"### {language}",
+            "",
+            "| Operation | Size | Ours, ns | Peer | Peer, ns | Ratio | Allocations, ours / peer |",
+            "|---|--:|--:|---|--:|--:|--:|",
+        ]
+        for row in rows:
+            if row.language != language:
+                continue
+            ratio = times(row.ratio)
+            if row.falls_short:
+                ratio = f"{ratio} ▼ {row.expected:g}{TIMES}"
+            out.append(
+                f"| {row.operation} | {size_of(row.size)} | {nanoseconds(row.ours_ns)}"
+                f" | {row.peer or DASH} | {nanoseconds(row.peer_ns)} | {ratio}"
+                f" | {count(row.ours_allocs)} / {count(row.peer_allocs)} |"
+            )
+        out.append("")
+    return "\n".join(out)
+
+
+def compiler_version() -> str:
+    said = command_says(os.environ.get("CC", "cc"), "--version")
+    found = re.search(r"\d+\.\d+(\.\d+)?", said)
+    return f"{said.split()[0]} {found[0]}" if found else said
+
+
+def write_page(page: Path, measured: str) -> None:
+    text = page.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{page} lacks the lines between which the table stands")
+    page.write_text(f"{before}{BEGIN}\n\n{measured}\n{END}{after}")
+
+
+# The plot: a row for each operation and size, a mark for each peer, on a logarithmic scale.
+
+ROW, TOP, LEFT, RIGHT, WIDTH = 18, 64, 262, 24, 860
+TICKS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #24292f }
+.head { font-weight: 600; font-size: 13px }
+.title { font-weight: 600; font-size: 15px }
+.note { fill: #57606a }
+.grid { stroke: #d0d7de } .one { stroke: #57606a; stroke-width: 1.5 }
+.want { stroke: #9a6700; stroke-width: 2 }
+.plain { fill: #0969da } .canonical { fill: none; stroke: #0969da; stroke-width: 1.8 }
+.best { fill: #8250df }
+@media (prefers-color-scheme: dark) {
+  text { fill: #e6edf3 } .note { fill: #9198a1 } .grid { stroke: #3d444d } .one { stroke: #9198a1 }
+  .want { stroke: #d29922 } .plain { fill: #4493f8 } .canonical { stroke: #4493f8 }
+  .best { fill: #ab7df8 }
+}
+"""
+
+
+def kind_of(peer: str) -> str:
+    if "canonical" in peer:
+        return "canonical"
+    return "best" if re.search(r"scratch|no allocation|given back", peer) else "plain"
+
+
+def plot(rows: list[Row]) -> str:
+    shown = [row for row in rows if row.ratio is not None]
+    groups: dict[str, dict[tuple[str, int], list[Row]]] = {}
+    for row in shown:
+        group = groups.setdefault(row.language, {})
+        group.setdefault((row.operation, row.size), []).append(row)
+    low = math.log2(min([0.5, *(row.ratio or 1 for row in shown)]))
+    high = math.log2(max([16.0, *(row.ratio or 1 for row in shown)]) * 1.15)
+
+    def x(ratio: float) -> float:
+        return LEFT + (math.log2(ratio) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    peers = {"Rust": "capnp crate", "Python": "pycapnp", "Go": "go-capnp", "C": "Rust"}
+    marks: list[str] = []
+    y = TOP
+    for language, group in groups.items():
+        y += ROW + 4
+        marks.append(
+            f'<text class="head" x="16" y="{y}">{language}'
+            f" against {peers.get(language, 'its peer')}</text>"
+        )
+        for (operation, size), found in group.items():
+            y += ROW
+            label = f"{operation}, {size_of(size)}"
+            marks.append(
+                f'<text x="{LEFT - 12}" y="{y}" text-anchor="end">{escape(label)}</text>'
+                f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y - 4}" y2="{y - 4}"'
+                ' stroke-dasharray="1 4"/>'
+            )
+            expected = found[0].expected
+            if expected:
+                at = x(expected)
+                marks.append(
+                    f'<line class="want" x1="{at:.1f}" x2="{at:.1f}" y1="{y - 10}" y2="{y + 2}"/>'
+                )
+            for row in found:
+                at, kind = x(row.ratio or 1), kind_of(row.peer or "")
+                title = f"<title>{escape(f'{times(row.ratio)} {row.peer}')}</title>"
+                if kind == "best":
+                    marks.append(
+                        f'<path class="best" d="M{at:.1f} {y - 9}l5 5l-5 5l-5 -5z">{title}</path>'
+                    )
+                else:
+                    marks.append(
+                        f'<circle class="{kind}" cx="{at:.1f}" cy="{y - 4}" r="4.5">'
+                        f"{title}</circle>"
+                    )
+    bottom = y + 12
+    grid = [
+        f'<line class="{"one" if tick == 1 else "grid"}" x1="{x(tick):.1f}" x2="{x(tick):.1f}"'
+        f' y1="{TOP}" y2="{bottom}"/>'
+        f'<text class="note" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">'
+        f"{tick:g}{TIMES}</text>"
+        for tick in TICKS
+        if low <= math.log2(tick) <= high
+    ]
+    key = (
+        '<circle class="plain" cx="22" cy="44" r="4.5"/><text x="32" y="48">as it is used</text>'
+        '<path class="best" d="M140 39l5 5l-5 5l-5 -5z"/>'
+        '<text x="150" y="48">its memory used again</text>'
+        '<circle class="canonical" cx="312" cy="44" r="4.5"/>'
+        '<text x="322" y="48">made canonical, as ours always is</text>'
+        '<line class="want" x1="552" x2="552" y1="38" y2="50"/>'
+        '<text x="560" y="48">expected</text>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 28}"'
+        f' width="{WIDTH}" height="{bottom + 28}" role="img"'
+        ' aria-label="How many times as fast as its peer each operation is">\n'
+        f"<style>{STYLE}</style>\n"
+        '<text class="title" x="16" y="24">How many times as fast as the peer, in one run'
+        " (logarithmic)</text>\n" + "\n".join([key, *grid, *marks]) + "\n</svg>\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
