@@ -35,6 +35,7 @@ core:
 
 clib: core
 	bindings/c/build.sh
+	bindings/go/lib/place.sh
 
 # Installs only when the lock of the tools changed; pip's own notice of a new pip is no news here.
 $(VENV)/.tools: bindings/python/requirements-dev.txt
@@ -75,7 +76,7 @@ test-python: wheel | $(COUNTS)
 	$(PY) -m pytest -q bindings/python/tests 2>&1 | tee $(COUNTS)/python.log
 
 test-go: clib | $(COUNTS)
-	cd bindings/go && go test -count=1 -v ./... 2>&1 | tee $(CURDIR)/$(COUNTS)/go.log | grep -E '^(ok|FAIL|---|panic|vectors:)' || true
+	bindings/go/test.sh 2>&1 | tee $(COUNTS)/go.log | grep -vE '^(=== |    --- PASS|--- PASS|PASS$$)'
 
 test-model: core $(VENV)/.tools
 	$(PY) -m pytest -q tests/traces
@@ -103,8 +104,7 @@ fmt: $(VENV)/.tools ## format everything
 lint: wheel clib ## formatters, linters and type checkers; every warning is an error
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
-	test -z "$$(gofmt -l bindings/go examples/relay/go benches/go | tee /dev/stderr)"
-	cd bindings/go && go vet ./... && go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK) ./...
+	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
