@@ -142,6 +142,9 @@ func (k ErrorKind) String() string {
 			return kinds[i].name
 		}
 	}
+	if name := nameOf(k); name != "Unknown" {
+		return name
+	}
 	return fmt.Sprintf("ErrorKind(%d)", int32(k))
 }
 
@@ -152,7 +155,7 @@ func (k ErrorKind) Error() string {
 			return kinds[i].name + ": " + kinds[i].says
 		}
 	}
-	return k.String()
+	return k.String() + ": " + saysOf(k)
 }
 
 // Error is what everything in this package fails with: a kind, and the place where that is known.

@@ -98,9 +98,18 @@ func DynamicEndpointTarget(endpoint string) Target {
 // It never shows by itself: formatted with any verb, as text, as JSON or in a log it is "[redacted]".
 // [TokenRef.Expose] reads it.
 type TokenRef struct {
-	// Behind a pointer, so that reflection over a struct that holds one in an unexported field prints an
-	// address.
-	secret *[]byte
+	secret hidden
+}
+
+// hidden is bytes that fmt does not print by reflection, where it finds them in an unexported field: behind
+// one pointer it does so for a verb that does not fit, behind two it prints an address. Equal bytes are
+// equal to reflect.DeepEqual.
+type hidden **[]byte
+
+func hide(b []byte) hidden {
+	owned := append([]byte(nil), b...)
+	inner := &owned
+	return &inner
 }
 
 const redacted = "[redacted]"
@@ -110,8 +119,7 @@ func NewTokenRef(handle []byte) TokenRef {
 	if len(handle) == 0 {
 		return TokenRef{}
 	}
-	secret := append([]byte(nil), handle...)
-	return TokenRef{&secret}
+	return TokenRef{hide(handle)}
 }
 
 // Expose gives the handle's bytes, which do not belong into a log. The caller must not change them.
@@ -119,7 +127,7 @@ func (t TokenRef) Expose() []byte {
 	if t.secret == nil {
 		return nil
 	}
-	return *t.secret
+	return **t.secret
 }
 
 // IsEmpty says whether there is no handle.
@@ -217,8 +225,8 @@ type InvocationContext struct {
 	Metadata     Metadata
 
 	// original is the message of a context of a later schema, with a target or a subject that is not
-	// known: what it encodes to. Behind a pointer, since it holds the token's handle.
-	original *[]byte
+	// known: what it encodes to. Hidden, since it holds the token's handle.
+	original hidden
 }
 
 // AnonymousContext is an external caller without a name and without capabilities.

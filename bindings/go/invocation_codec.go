@@ -110,8 +110,7 @@ func contextOf(view *C.ixt_context_view_t, input []byte) *InvocationContext {
 		}
 	}
 	if view.target_kind == C.IXT_TARGET_UNKNOWN || view.subject_kind == C.IXT_SUBJECT_UNKNOWN {
-		original := append([]byte(nil), input...)
-		c.original = &original
+		c.original = hide(input)
 	}
 	return c
 }
@@ -127,7 +126,7 @@ func (c *InvocationContext) Append(dst []byte) ([]byte, error) {
 		return dst, abi
 	}
 	if c.original != nil && !(c.Target.Kind.IsKnown() && c.Actor.Subject.Kind.IsKnown()) {
-		return append(dst, *c.original...), nil
+		return append(dst, **c.original...), nil
 	}
 	var view C.ixt_context_view_t
 	var room [1024]byte

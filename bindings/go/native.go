@@ -6,6 +6,11 @@ package sdk
 #if IXT_ABI_VERSION != 1
 #error "ixt.h is of another ABI version than this package: take both from the same revision"
 #endif
+
+#cgo nocallback ixt_abi_version
+#cgo nocallback ixt_version
+#cgo nocallback ixt_status_name
+#cgo nocallback ixt_status_says
 */
 import "C"
 
@@ -26,6 +31,12 @@ func checkABI(found uint32) error {
 
 // LibraryVersion is the version of the C library, such as "0.1.0".
 func LibraryVersion() string { return C.GoString(C.ixt_version()) }
+
+// nameOf and saysOf are the library's words for a kind: of a library that is newer than this package, more
+// than the table here holds.
+func nameOf(k ErrorKind) string { return C.GoString(C.ixt_status_name(C.ixt_status_t(k))) }
+
+func saysOf(k ErrorKind) string { return C.GoString(C.ixt_status_says(C.ixt_status_t(k))) }
 
 func slice(b []byte) (*C.uint8_t, C.size_t) {
 	return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))), C.size_t(len(b))

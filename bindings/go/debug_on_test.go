@@ -1,0 +1,5 @@
+//go:build ixtdebug
+
+package sdk_test
+
+const debugging = true
