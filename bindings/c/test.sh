@@ -129,6 +129,14 @@ ok "install.sh" "$here/install.sh" "$work/prefix"
 ok "the quick start, from the build" "$tests/quickstart.sh" "$out" "$work/quickstart-build"
 ok "the quick start, installed" "$tests/quickstart.sh" "$work/prefix/lib/pkgconfig" "$work/quickstart-installed"
 
+# -- the hop of the relay, alone ---------------------------------------------------------------------------
+
+hop=$root/examples/relay/c
+ok "compile the hop" "$hop/build.sh" "$work/relay-c"
+ok "compile the hop, sanitized" env CFLAGS="$sanitized" "$hop/build.sh" "$work/relay-c-sanitized"
+ok "the hop" $PYTHON "$hop/test.py" "$work/relay-c" "$out/libixt.so"
+ok "the hop, sanitized" $PYTHON "$hop/test.py" "$work/relay-c-sanitized" "$out/libixt.so"
+
 cat "$work/api.log" "$work/vectors.log" "$work/traces.log"
 say "C: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
