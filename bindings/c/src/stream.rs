@@ -949,3 +949,35 @@ impl ixt_stream_t {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the header promises: from any thread, and read by several at once.
+    #[test]
+    fn a_stream_may_move_between_threads_and_be_read_by_several() {
+        fn holds<T: Send + Sync>() {}
+        holds::<ixt_stream_t>();
+    }
+
+    #[test]
+    fn a_command_that_panicked_leaves_the_stream_broken() {
+        let mut stream = ixt_stream_t::new(Stream::responder(Config::default()), None);
+        let status = guard(|| command(Some(&mut stream), |_| -> Result<(), Error> { panic!("planted") }));
+        assert_eq!(status, ErrorKind::Panic.code());
+        let status = guard(|| command(Some(&mut stream), |this| this.stream.grant(1)));
+        assert_eq!(status, ErrorKind::Panic.code());
+        ixt_stream_free(Some(stream));
+    }
+
+    /// Room for any one frame of the engine's: the largest is an error with both texts at their limit.
+    #[test]
+    fn the_largest_control_frame_is_as_large_as_the_header_says() -> Result<(), Error> {
+        let id = StreamId::new([255; 16])?;
+        let text = "x".repeat(crate::frame::IXT_MAX_TEXT);
+        let error = Frame::error(id, StreamErrorCode::Internal, u64::MAX, text.as_str(), text.as_bytes());
+        assert_eq!(error.encoded_len(), IXT_MAX_CONTROL);
+        Ok(())
+    }
+}
