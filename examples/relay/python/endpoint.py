@@ -309,10 +309,8 @@ def main() -> int:
 
 
 def failed(error: BaseException) -> int:
-    if isinstance(error, RelayError | IxtError):
-        says = str(error)
-    else:
-        says = f"{type(error).__name__}: {error}"
+    named = isinstance(error, RelayError | IxtError)
+    says = str(error) if named else f"{type(error).__name__}: {error}"
     print(f"relay-python: {says}", file=sys.stderr)
     return 1
 

@@ -15,7 +15,6 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -411,8 +410,10 @@ class _Endpoint:
                     self.wake_readers()
                 case TicketReady(ticket) | TicketEnded(ticket):
                     waiter = self.waiters.setdefault(ticket, None)
-                    if waiter is not None:
-                        _wake(waiter)
+                    if waiter is not None and not _wake(waiter):
+                        # Its loop is closed: the credit passes on.
+                        self.waiters.pop(ticket, None)
+                        self.stream.drop_ticket(ticket)
                 case StreamOpen():
                     self.opened = event
                 case PeerClosed():
@@ -476,18 +477,22 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
-    # Where the loop is closed, nobody waits any more.
-    with contextlib.suppress(RuntimeError):
+def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> bool:
+    """Calls in the loop's thread; false where the loop is closed, so that nobody waits there."""
+    try:
         loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        return False
+    return True
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
+def _wake(waiter: asyncio.Future[None]) -> bool:
+    """Wakes who waits, in whichever thread; false where its loop is closed."""
     loop = waiter.get_loop()
     if loop is _running_loop():
         _set(waiter)
-    else:
-        _call_soon(loop, lambda: _set(waiter))
+        return True
+    return _call_soon(loop, lambda: _set(waiter))
 
 
 def _set(waiter: asyncio.Future[None]) -> None:
