@@ -6,7 +6,7 @@
 
 use std::mem::MaybeUninit;
 
-use ixt_core::invocation::{ChildSpec, ContextBuilder, ContextRef, InvocationContext, Subject, Target};
+use ixt_core::invocation::{ChildSpec, Context, ContextRef, InvocationContext, Subject, Target};
 use ixt_core::{Error, ErrorKind};
 
 use crate::error::ixt_error_t;
@@ -215,11 +215,11 @@ impl ixt_context_view_t {
     }
 
     /// The parts that stand in `input`.
-    fn parts<'a>(&self, input: &'a [u8]) -> Result<Parts<'a>, Error> {
-        let bytes = |span: ixt_span_t, field: &'static str| {
+    fn parts<'a>(&self, input: &'a [u8]) -> Result<Parts<'a, impl Texts<'a>, impl Pairs<'a>>, Error> {
+        let bytes = move |span: ixt_span_t, field: &'static str| {
             span.get(input).map_err(|kind| Error::new(kind).in_field(field))
         };
-        let string = |span, field| bytes(span, field).and_then(|found| text(found, field));
+        let string = move |span, field| bytes(span, field).and_then(|found| text(found, field));
         let name = string(self.target, "target")?;
         let target = match self.target_kind {
             3 => Target::Reply(self.reply),
@@ -230,10 +230,10 @@ impl ixt_context_view_t {
             .get(..self.capability_count as usize)
             .ok_or(ErrorKind::TooManyCapabilities)?
             .iter()
-            .map(|span| string(*span, "actor.capabilities"));
+            .map(move |span| string(*span, "actor.capabilities"));
         let metadata =
             self.metadata.get(..self.metadata_count as usize).ok_or(ErrorKind::TooManyMetadata)?.iter().map(
-                |entry| Ok((string(entry.key, "metadata.key")?, string(entry.value, "metadata.value")?)),
+                move |entry| Ok((string(entry.key, "metadata.key")?, string(entry.value, "metadata.value")?)),
             );
         Ok(Parts {
             correlation_id: self.correlation_id,
@@ -245,8 +245,8 @@ impl ixt_context_view_t {
             subject: subject_of(self.subject_kind, string(self.subject, "actor.subject")?)?,
             target,
             token_ref: bytes(self.token_ref, "actor.token_ref")?,
-            capabilities: capabilities.collect::<Result<_, Error>>()?,
-            metadata: metadata.collect::<Result<_, Error>>()?,
+            capabilities,
+            metadata,
         })
     }
 
@@ -268,7 +268,7 @@ impl ixt_context_view_t {
 
 impl ixt_context_value_t {
     /// The parts that its pointers lead to.
-    fn parts(&self) -> Result<Parts<'_>, Error> {
+    fn parts<'a>(&'a self) -> Result<Parts<'a, impl Texts<'a>, impl Pairs<'a>>, Error> {
         fn bytes<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a [u8], Error> {
             slice.get().map_err(|kind| Error::new(kind).in_field(field))
         }
@@ -303,14 +303,22 @@ impl ixt_context_value_t {
             subject: subject_of(self.subject_kind, string(&self.subject, "actor.subject")?)?,
             target,
             token_ref: bytes(&self.token_ref, "actor.token_ref")?,
-            capabilities: capabilities.collect::<Result<_, Error>>()?,
-            metadata: metadata.collect::<Result<_, Error>>()?,
+            capabilities,
+            metadata,
         })
     }
 }
 
+/// Capabilities, each of which is checked as it is taken.
+trait Texts<'a>: Iterator<Item = Result<&'a str, Error>> {}
+impl<'a, I: Iterator<Item = Result<&'a str, Error>>> Texts<'a> for I {}
+
+/// Metadata, each entry of which is checked as it is taken.
+trait Pairs<'a>: Iterator<Item = Result<(&'a str, &'a str), Error>> {}
+impl<'a, I: Iterator<Item = Result<(&'a str, &'a str), Error>>> Pairs<'a> for I {}
+
 /// What both forms come to.
-struct Parts<'a> {
+struct Parts<'a, C, M> {
     correlation_id: [u8; 16],
     span_id: [u8; 8],
     parent_span_id: [u8; 8],
@@ -320,24 +328,29 @@ struct Parts<'a> {
     subject: Subject<&'a str>,
     target: Target<&'a str>,
     token_ref: &'a [u8],
-    capabilities: Vec<&'a str>,
-    metadata: Vec<(&'a str, &'a str)>,
+    capabilities: C,
+    metadata: M,
 }
 
-impl Parts<'_> {
-    fn build(self) -> Result<InvocationContext, Error> {
-        let start = InvocationContext::builder()
+impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
+    fn build(self) -> Result<ContextRef<'a>, Error> {
+        let mut fault = None;
+        let builder = ContextRef::builder()
             .correlation_id(self.correlation_id)
             .span_id(self.span_id)
             .parent_span_id(self.parent_span_id)
             .trace_flags(self.trace_flags)
             .deadline_ms(self.deadline_ms)
             .source_module(self.source_module)
-            .target(self.target.to_owned())
-            .subject(self.subject.to_owned())
+            .target(self.target)
+            .subject(self.subject)
             .token_ref(self.token_ref)
-            .capabilities(self.capabilities);
-        self.metadata.into_iter().fold(start, |builder, (key, value)| builder.metadata(key, value)).build()
+            .capabilities(whole(self.capabilities, &mut fault))
+            .metadata_entries(whole(self.metadata, &mut fault));
+        match fault {
+            Some(error) => Err(error),
+            None => builder.build(),
+        }
     }
 
     fn child_of(
@@ -345,6 +358,8 @@ impl Parts<'_> {
         parent: &ContextRef<'_>,
         inherit_capabilities: bool,
     ) -> Result<InvocationContext, Error> {
+        let capabilities = self.capabilities.collect::<Result<Vec<_>, Error>>()?;
+        let metadata = self.metadata.collect::<Result<Vec<_>, Error>>()?;
         let refuse = |field: &'static str| Err(Error::new(ErrorKind::InvalidArgument).in_field(field));
         // What is the parent's alone must not look as if it could be said.
         if self.correlation_id != [0; 16] {
@@ -362,19 +377,35 @@ impl Parts<'_> {
         if !self.token_ref.is_empty() {
             return refuse("actor.token_ref");
         }
-        if inherit_capabilities && !self.capabilities.is_empty() {
+        if inherit_capabilities && !capabilities.is_empty() {
             return refuse("actor.capabilities");
         }
         let mut spec = ChildSpec::new(self.span_id, self.source_module, self.target.to_owned())
             .deadline_ms(self.deadline_ms);
         if !inherit_capabilities {
-            spec = spec.capabilities(self.capabilities);
+            spec = spec.capabilities(capabilities);
         }
-        for (key, value) in self.metadata {
+        for (key, value) in metadata {
             spec = spec.metadata(key, value);
         }
         parent.child(spec)
     }
+}
+
+/// What comes before the first error, which goes to `fault`; nothing where there is one already.
+fn whole<T>(
+    items: impl Iterator<Item = Result<T, Error>>,
+    fault: &mut Option<Error>,
+) -> impl Iterator<Item = T> {
+    let mut items = items;
+    std::iter::from_fn(move || match items.next()? {
+        _ if fault.is_some() => None,
+        Ok(item) => Some(item),
+        Err(error) => {
+            *fault = Some(error);
+            None
+        }
+    })
 }
 
 fn subject_of(kind: u16, name: &str) -> Result<Subject<&str>, Error> {
@@ -401,8 +432,8 @@ fn target_of(kind: u16, name: &str) -> Target<&str> {
 }
 
 /// Writes a context to the caller's room; says how much room is needed where it is too small.
-fn emit(
-    context: &InvocationContext,
+fn emit<B: AsRef<[u8]>, T: AsRef<str>, const N: usize>(
+    context: &Context<B, T, N>,
     out: BytesOut,
     capacity: usize,
     written: &mut MaybeUninit<usize>,
@@ -656,5 +687,5 @@ pub extern "C" fn ixt_context_remaining(
 
 /// A context of which only the deadline matters; making it allocates nothing.
 fn with_deadline(deadline_ms: u64) -> Result<InvocationContext, Error> {
-    ContextBuilder::default().deadline_ms(deadline_ms).build()
+    InvocationContext::builder().deadline_ms(deadline_ms).build()
 }

@@ -2,94 +2,121 @@
 
 use super::few::Few;
 use super::metadata::is_key;
-use super::{Context, InvocationContext, MetadataEntry, Subject, Target, TokenRef};
+use super::{Context, MetadataEntry, Subject, Target, TokenRef};
 use crate::wire::{
     MAX_CAPABILITIES, MAX_CAPABILITY, MAX_CONTEXT, MAX_METADATA, MAX_METADATA_TOTAL, MAX_METADATA_VALUE,
     MAX_TOKEN, METADATA_ENTRY_OVERHEAD,
 };
 use crate::{Error, ErrorKind, Result};
 
-/// Collects what makes a context; [`build`](Self::build) checks it.
+/// Collects what makes a context, over owned or borrowed storage; [`build`](Self::build) checks it.
 ///
 /// What is not set keeps its least meaning: no id, no deadline, an anonymous caller without capabilities.
+/// [`InvocationContext::builder`](super::InvocationContext::builder) begins one that owns what it is given,
+/// [`ContextRef::builder`](super::ContextRef::builder) one that borrows it and allocates nothing for up to 8
+/// capabilities and 8 metadata entries.
 #[derive(Debug, Clone, Default)]
 #[must_use = "a builder does nothing until it is built"]
-pub struct ContextBuilder {
-    context: InvocationContext,
-    capabilities: Vec<String>,
-    metadata: Vec<MetadataEntry>,
+pub struct ContextBuilder<B: AsRef<[u8]> = Vec<u8>, T: AsRef<str> = String, const N: usize = 0> {
+    context: Context<B, T, N>,
 }
 
-impl ContextBuilder {
+impl<B: AsRef<[u8]>, T: AsRef<str> + Default, const N: usize> ContextBuilder<B, T, N> {
     /// The 16 bytes that all invocations of one piece of work share: a W3C trace-id.
+    #[inline]
     pub fn correlation_id(mut self, id: [u8; 16]) -> Self {
         self.context.correlation_id = id;
         self
     }
 
     /// The 8 bytes that name this invocation: a W3C parent-id.
+    #[inline]
     pub fn span_id(mut self, id: [u8; 8]) -> Self {
         self.context.span_id = id;
         self
     }
 
     /// The span of the invocation that caused this one.
+    #[inline]
     pub fn parent_span_id(mut self, id: [u8; 8]) -> Self {
         self.context.parent_span_id = id;
         self
     }
 
     /// The W3C trace-flags; bit 0 says sampled.
+    #[inline]
     pub fn trace_flags(mut self, flags: u8) -> Self {
         self.context.trace_flags = flags;
         self
     }
 
     /// Until when, in milliseconds since the Unix epoch; 0 for no deadline.
+    #[inline]
     pub fn deadline_ms(mut self, deadline: u64) -> Self {
         self.context.deadline_ms = deadline;
         self
     }
 
     /// The module that sends it.
-    pub fn source_module(mut self, module: impl Into<String>) -> Self {
+    #[inline]
+    pub fn source_module(mut self, module: impl Into<T>) -> Self {
         self.context.source_module = module.into();
         self
     }
 
     /// Where it goes.
-    pub fn target(mut self, target: Target) -> Self {
+    #[inline]
+    pub fn target(mut self, target: Target<T>) -> Self {
         self.context.target = target;
         self
     }
 
     /// Who invokes.
-    pub fn subject(mut self, subject: Subject) -> Self {
+    #[inline]
+    pub fn subject(mut self, subject: Subject<T>) -> Self {
         self.context.actor.subject = subject;
         self
     }
 
     /// The handle of the presented token, never the token itself; at most 1 KiB.
-    pub fn token_ref(mut self, handle: impl Into<Vec<u8>>) -> Self {
+    #[inline]
+    pub fn token_ref(mut self, handle: impl Into<B>) -> Self {
         self.context.actor.token_ref = TokenRef::new(handle.into());
         self
     }
 
     /// One more granted pattern; see [`capability`](super::capability).
-    pub fn capability(mut self, pattern: impl Into<String>) -> Self {
-        self.capabilities.push(pattern.into());
+    #[inline]
+    pub fn capability(mut self, pattern: impl Into<T>) -> Self {
+        self.context.actor.capabilities.push(pattern.into());
         self
     }
 
     /// More granted patterns, in any order.
-    pub fn capabilities<C: Into<String>>(mut self, patterns: impl IntoIterator<Item = C>) -> Self {
-        self.capabilities.extend(patterns.into_iter().map(Into::into));
+    #[inline]
+    pub fn capabilities<C: Into<T>>(mut self, patterns: impl IntoIterator<Item = C>) -> Self {
+        for pattern in patterns {
+            self.context.actor.capabilities.push(pattern.into());
+        }
         self
     }
 
     /// One more metadata entry; see [`metadata::keys`](super::metadata::keys).
-    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.push(MetadataEntry { key: key.into(), value: value.into() });
+    #[inline]
+    pub fn metadata(mut self, key: impl Into<T>, value: impl Into<T>) -> Self {
+        self.context.metadata.push(MetadataEntry { key: key.into(), value: value.into() });
+        self
+    }
+
+    /// More metadata entries, in any order.
+    #[inline]
+    pub fn metadata_entries<K: Into<T>, V: Into<T>>(
+        mut self,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        for (key, value) in entries {
+            self.context.metadata.push(MetadataEntry { key: key.into(), value: value.into() });
+        }
         self
     }
 
@@ -101,20 +128,24 @@ impl ContextBuilder {
     /// `ContextTooLarge` (more than 16 KiB encoded), and `InvalidArgument` for a target or subject
     /// `Unknown`, which decoding alone can give. The place is the field, with its index in the order
     /// given, such as `metadata[3].key`.
-    pub fn build(self) -> Result<InvocationContext> {
-        let Self { mut context, capabilities, metadata } = self;
-        context.actor.capabilities = capabilities.into();
-        context.metadata = metadata.into();
-        context.check_texts()?;
-        context.settle()?;
-        if context.encoded_len() > MAX_CONTEXT {
-            return Err(Error::new(ErrorKind::ContextTooLarge));
-        }
-        Ok(context)
+    #[inline]
+    pub fn build(mut self) -> Result<Context<B, T, N>> {
+        self.context.check()?;
+        Ok(self.context)
     }
 }
 
-impl InvocationContext {
+impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
+    /// All that holds for a context that was not decoded.
+    fn check(&mut self) -> Result<()> {
+        self.check_texts()?;
+        self.settle()?;
+        if self.encoded_len() > MAX_CONTEXT {
+            return Err(Error::new(ErrorKind::ContextTooLarge));
+        }
+        Ok(())
+    }
+
     /// What decoding has seen to already: no NUL, and no member of a later schema without its message.
     fn check_texts(&self) -> Result<()> {
         if matches!(self.target, Target::Unknown(_)) {
@@ -123,29 +154,34 @@ impl InvocationContext {
         if matches!(self.actor.subject, Subject::Unknown(_)) {
             return Err(Error::new(ErrorKind::InvalidArgument).in_field("actor.subject"));
         }
-        let clean = |text: &str| !text.as_bytes().contains(&0);
         let bad = || Error::new(ErrorKind::BadText);
         for (text, field) in [
-            (self.source_module.as_str(), "source_module"),
+            (self.source_module.as_ref(), "source_module"),
             (self.target.text(), self.target.field()),
             (self.actor.subject.text(), self.actor.subject.field()),
         ] {
-            if !clean(text) {
+            if has_nul(text) {
                 return Err(bad().in_field(field));
             }
         }
         for (index, capability) in self.actor.capabilities().iter().enumerate() {
-            if !clean(capability) {
+            if has_nul(capability.as_ref()) {
                 return Err(bad().in_field(format!("actor.capabilities[{index}]")));
             }
         }
         for (index, entry) in self.metadata().iter().enumerate() {
-            if !clean(&entry.value) {
+            if has_nul(entry.value.as_ref()) {
                 return Err(bad().in_field(format!("metadata[{index}].value")));
             }
         }
         Ok(())
     }
+}
+
+/// Whether a text holds a NUL. Most texts here are short.
+#[inline]
+fn has_nul(text: &str) -> bool {
+    text.as_bytes().contains(&0)
 }
 
 impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {

@@ -58,6 +58,22 @@ impl InvocationContext {
     }
 }
 
+impl<'a> ContextRef<'a> {
+    /// Begins an anonymous context that borrows what it is given: to encode it once, say.
+    ///
+    /// ```
+    /// # use ixt_core::invocation::{ContextRef, InvocationContext};
+    /// let borrowed = ContextRef::builder().source_module("gateway").capability("fs.read").build()?;
+    /// let owned = InvocationContext::builder().source_module("gateway").capability("fs.read").build()?;
+    /// assert_eq!(borrowed.encode(), owned.encode());
+    /// # Ok::<(), ixt_core::Error>(())
+    /// ```
+    #[inline]
+    pub fn builder() -> ContextBuilder<&'a [u8], &'a str, 8> {
+        ContextBuilder::default()
+    }
+}
+
 impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
     /// The 16 bytes that all invocations of one piece of work share: a W3C trace-id. Zeros for none.
     #[must_use]
