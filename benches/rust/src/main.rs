@@ -165,6 +165,13 @@ fn main() {
         },
     );
     compare(
+        "context build and encode",
+        size,
+        || ours::context_build_and_encode_into(buffer),
+        "capnp",
+        || peer::context_encode(theirs),
+    );
+    compare(
         "context encode, new buffer",
         size,
         || ours::context_encode(&context),

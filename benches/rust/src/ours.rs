@@ -64,11 +64,26 @@ pub fn context_encode(context: &InvocationContext) {
     black_box(black_box(context).encode());
 }
 
-/// Makes the value out of its parts, which checks it, and encodes it into a buffer that is used again.
+/// Makes a borrowed value out of its parts, which checks it, and encodes it into a buffer that is used
+/// again.
 #[inline]
 pub fn context_build_and_encode_into(out: &mut Vec<u8>) {
     out.clear();
-    samples::context().encode_into(out);
+    ContextRef::builder()
+        .correlation_id(black_box(samples::CORRELATION_ID))
+        .span_id(black_box(samples::SPAN_ID))
+        .parent_span_id(black_box(samples::PARENT_SPAN_ID))
+        .trace_flags(black_box(1))
+        .deadline_ms(black_box(samples::DEADLINE_MS))
+        .source_module(black_box(samples::SOURCE_MODULE))
+        .target(Target::Service(black_box(samples::SERVICE)))
+        .subject(Subject::Operator(black_box(samples::OPERATOR)))
+        .token_ref(black_box(samples::TOKEN_REF))
+        .capabilities(samples::CAPABILITIES.into_iter().map(black_box))
+        .metadata_entries(samples::METADATA.into_iter().map(black_box))
+        .build()
+        .expect("within the limits")
+        .encode_into(out);
     black_box(&mut *out);
 }
 
