@@ -7,6 +7,8 @@ import (
 	sdk "github.com/h-dv/ixt/bindings/go"
 )
 
+var errNotOpen = fmt.Errorf("%s: a frame came before the open", sdk.ErrNotOpen.String())
+
 // side is one of the two neighbours.
 type side int
 
@@ -178,7 +180,7 @@ func (h *hop) drain(from side) error {
 	for i := range h.events {
 		event := &h.events[i]
 		if beyond == nil && event.Kind != sdk.EventFailed && event.Kind != sdk.EventCancelled && event.Kind != sdk.EventViolation {
-			return fmt.Errorf("NotOpen: a frame came before the open")
+			return errNotOpen
 		}
 		switch o := &event.Outcome; event.Kind {
 		case sdk.EventCredit:
@@ -242,7 +244,7 @@ func (h *hop) put(to side, bytes []byte) error {
 
 func (h *hop) end(of side) (*sdk.Stream, error) {
 	if h.ends[of] == nil {
-		return nil, fmt.Errorf("NotOpen: a frame came before the open")
+		return nil, errNotOpen
 	}
 	return h.ends[of], nil
 }

@@ -11,6 +11,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	sdk "github.com/h-dv/ixt/bindings/go"
 )
 
 func main() {
@@ -81,7 +83,7 @@ func relay(listen, connect, tapPath string) (string, error) {
 		case failed != nil:
 			return "", errors.Join(failed, tap.Flush())
 		case got.err != nil && !hop.hasEnded():
-			return "", fmt.Errorf("Truncated: the %v peer went before the end", got.from)
+			return "", fmt.Errorf("%s: the %v peer went before the end", sdk.ErrTruncated.String(), got.from)
 		case got.err == nil:
 			used <- struct{}{}
 		}

@@ -1,0 +1,19 @@
+#!/bin/sh
+# gofmt, go vet and staticcheck for every Go module of the repository; every finding is an error.
+set -eu
+cd "$(dirname "$0")"
+staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+for module in . capnp ../../examples/relay/go ../../benches/go; do
+    [ -f "$module/go.mod" ] || continue
+    (
+        cd "$module"
+        unformatted=$(gofmt -l .)
+        if [ -n "$unformatted" ]; then
+            printf 'not formatted:\n%s\n' "$unformatted" >&2
+            exit 1
+        fi
+        go vet ./...
+        go run "$staticcheck" ./...
+    )
+done
+go vet -tags ixtdebug ./...

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Everything that tests the Go SDK. Needs the C library in place: lib/place.sh.
+#
+#   IXT_RELEASE   the folder with ixt.pc and libixt.so, to test -tags ixt_system too
+set -eu
+cd "$(dirname "$0")"
+run() {
+    echo "== $*"
+    "$@"
+}
+run go test -count=1 -v -run '^TestReplay$' .
+run go test -count=1 ./...
+run go test -count=1 -short -race .
+run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug .
+cd capnp
+run go test -count=1 ./...
