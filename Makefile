@@ -50,6 +50,7 @@ wheel: core $(VENV)/.tools
 
 relay: clib
 	@mkdir -p $(BUILD)
+	examples/relay/c/build.sh $(BUILD)/relay-c
 	cd examples/relay/go && go build -o $(CURDIR)/$(BUILD)/relay-go .
 
 ## -- the main job -----------------------------------------------------------------------------------
