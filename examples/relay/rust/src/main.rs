@@ -66,7 +66,6 @@ async fn relay(args: &Args) -> Result<String, Failed> {
         }
         pass_on(&mut hop, &mut tap, &mut to_up, &mut to_down).await?;
     }
-    tap.flush().await?;
     Ok(hop.stats())
 }
 
@@ -94,5 +93,7 @@ async fn pass_on(
             Side::Down => to_down.write_all(&frames).await?,
         }
     }
+    // What a hop has sent shows in its tap even when it fails with the next frame.
+    tap.flush().await?;
     Ok(())
 }
