@@ -27,11 +27,13 @@ type endpoint struct {
 	// opener says which end it is.
 	opener bool
 
-	mu      sync.Mutex
-	h       *handle
+	mu sync.Mutex
+	h  *handle
+	// out and data are the frames that leave: those of the engine, and those of messages.
 	out     []byte
+	data    []byte
 	events  []Event
-	waiters map[Ticket]chan struct{}
+	waiters map[Ticket]*waiter
 	queue   [][]byte
 	// closed says that no message comes any more; what is in the queue is still to be received.
 	closed bool
@@ -45,11 +47,26 @@ type endpoint struct {
 	violations uint64
 }
 
+// waiter is a message that waits for credit. Whoever brings the credit sends it, so that messages leave in
+// the order in which they came.
+type waiter struct {
+	// payload is borrowed from the one who waits.
+	payload []byte
+	// done is closed when the message was sent, or will not be, as err says.
+	done chan struct{}
+	err  error
+}
+
+func (w *waiter) tell(err error) {
+	w.err = err
+	close(w.done)
+}
+
 func newEndpoint(ctx context.Context, h *handle, id StreamID, sink FrameSink, queueCap int) *endpoint {
 	e := &endpoint{
 		id: id, sink: sink, h: h, queueCap: queueCap,
 		arrival: make(chan struct{}, 1), ended: make(chan struct{}), dropped: make(chan struct{}),
-		waiters: map[Ticket]chan struct{}{},
+		waiters: map[Ticket]*waiter{},
 	}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	return e
@@ -89,6 +106,9 @@ func (e *endpoint) refused(kind ErrorKind) error {
 	case ErrCreditExhausted:
 		return e.sendError(errNoCredit)
 	case ErrStreamEnded:
+		if e.gone != nil {
+			return e.sendError(e.gone)
+		}
 		return e.sendError(&StreamEndError{e.outcome})
 	default:
 		return e.sendError(failure(kind, ""))
@@ -99,41 +119,52 @@ func (e *endpoint) send(payload []byte) error {
 	if e.gone != nil {
 		return e.sendError(e.gone)
 	}
-	out, kind := e.h.trySend(e.out[:0], payload)
-	e.out = out
+	out, kind := e.h.trySend(e.data[:0], payload)
+	e.data = out
 	if kind != 0 {
 		return e.refused(kind)
 	}
 	return e.put(out)
 }
 
-func (e *endpoint) sendWith(ticket Ticket, payload []byte) error {
-	if e.gone != nil {
-		return e.sendError(e.gone)
-	}
-	out, kind := e.h.sendWith(e.out[:0], ticket, payload)
-	e.out = out
-	if kind != 0 {
-		return e.refused(kind)
-	}
-	return e.put(out)
-}
-
-// wait queues for one credit; the channel is closed when it is there, or when there will be none.
-func (e *endpoint) wait() (Ticket, <-chan struct{}, error) {
+// wait queues a message for one credit.
+func (e *endpoint) wait(payload []byte) (Ticket, *waiter, error) {
 	ticket, err := e.h.wait()
 	if err != nil {
 		return 0, nil, e.refused(kindOf(err))
 	}
-	told := make(chan struct{})
-	e.waiters[ticket] = told
-	return ticket, told, e.drain()
+	w := &waiter{payload: payload, done: make(chan struct{})}
+	e.waiters[ticket] = w
+	_ = e.drain() // whatever went wrong, the waiter is told
+	return ticket, w, nil
 }
 
-func (e *endpoint) dropTicket(ticket Ticket) {
+// giveUp takes a message out of the queue; false where it has left it already.
+func (e *endpoint) giveUp(ticket Ticket) bool {
+	if _, waits := e.waiters[ticket]; !waits {
+		return false
+	}
+	delete(e.waiters, ticket)
 	if e.h.dropTicket(ticket) == nil {
 		_ = e.drain()
 	}
+	return true
+}
+
+// serve sends the message whose ticket has its credit.
+func (e *endpoint) serve(ticket Ticket) {
+	w, waits := e.waiters[ticket]
+	if !waits {
+		return
+	}
+	delete(e.waiters, ticket)
+	out, kind := e.h.sendWith(e.data[:0], ticket, w.payload)
+	e.data = out
+	if kind != 0 {
+		w.tell(e.refused(kind))
+		return
+	}
+	w.tell(e.put(out))
 }
 
 // command runs a command and drains what it caused.
@@ -187,34 +218,47 @@ func (e *endpoint) put(frame []byte) error {
 	return nil
 }
 
-// drain hands frames to the sink and tells those who wait. Every command ends with it.
+// drain hands frames to the sink, sends what has its credit, and tells those who wait. Every command ends
+// with it.
 func (e *endpoint) drain() error {
 	out, events, err := e.h.drain(e.out[:0], e.events[:0])
 	if err != nil {
 		return err
 	}
 	e.out, e.events = out, events
-	for i := range events {
-		switch event := &events[i]; event.Kind {
-		case EventReady, EventEnded:
-			if told, waits := e.waiters[event.Ticket]; waits {
-				close(told)
-				delete(e.waiters, event.Ticket)
-			}
-		case EventClosed:
-			e.closed = true
-		case EventViolation:
-			e.violations++
-		}
-	}
 	for rest := out; len(rest) > 0 && err == nil; {
 		// They are of one segment: eight bytes, of which the last four count the words that follow.
 		size := 8 + 8*int(binary.LittleEndian.Uint32(rest[4:]))
 		err = e.put(rest[:size])
 		rest = rest[size:]
 	}
+	ended := false
+	for i := range events {
+		switch event := &events[i]; event.Kind {
+		case EventReady:
+			e.serve(event.Ticket)
+		case EventEnded:
+			ended = true
+		case EventClosed:
+			e.closed = true
+		case EventViolation:
+			e.violations++
+		}
+	}
 	e.settle()
+	if ended {
+		// None of them gets a credit any more; now it is known why.
+		e.dismiss()
+	}
 	return err
+}
+
+// dismiss tells all who wait that their messages will not be sent.
+func (e *endpoint) dismiss() {
+	for _, w := range e.waiters {
+		w.tell(e.refused(ErrStreamEnded))
+	}
+	clear(e.waiters)
 }
 
 // settle looks whether the stream has ended, and tells everybody once.
@@ -246,10 +290,7 @@ func (e *endpoint) finish(cause error) {
 	if e.unwatch != nil {
 		e.unwatch()
 	}
-	for _, told := range e.waiters {
-		close(told)
-	}
-	clear(e.waiters)
+	e.dismiss()
 }
 
 // breakOff ends a stream whose sink is gone.
@@ -339,7 +380,7 @@ func (e *endpoint) release() {
 	}
 	e.released = true
 	e.queue = nil
-	e.out = nil
+	e.out, e.data = nil, nil
 	e.h.free()
 	e.notify()
 }

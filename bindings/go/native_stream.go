@@ -104,8 +104,10 @@ func newSender(id StreamID, credit uint32, l Limits) (*handle, error) {
 
 // get is the engine; nil once it is freed.
 func (h *handle) get() *C.ixt_stream_t {
+	c := h.c
+	// Without KeepAlive behind its call, h might be collected from here on.
 	stress()
-	return h.c
+	return c
 }
 
 // free may be called again.

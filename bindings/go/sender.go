@@ -64,27 +64,23 @@ func (s *StreamSender) SendDataContext(ctx context.Context, payload []byte) erro
 		e.mu.Unlock()
 		return err
 	}
-	ticket, told, err := e.wait()
+	ticket, w, err := e.wait(payload)
 	e.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	select {
-	case <-told:
-		err = nil
+	case <-w.done:
+		return w.err
 	case <-ctx.Done():
-		err = e.sendError(context.Cause(ctx))
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.waiters, ticket)
-	if err == nil {
-		err = e.sendWith(ticket, payload)
+	if e.giveUp(ticket) {
+		return e.sendError(context.Cause(ctx))
 	}
-	if err != nil {
-		e.dropTicket(ticket)
-	}
-	return err
+	<-w.done // it was sent, or the stream went, at the same moment
+	return w.err
 }
 
 // SendAndClose sends one message as [StreamSender.SendDataContext] and closes this direction in order: all
