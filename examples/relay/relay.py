@@ -208,6 +208,9 @@ class Relay:
                 process.start()
             return self._watch()
         finally:
+            # The ends first: the hops notice, and bring their taps to an end by themselves.
+            self.python.stop()
+            self._settle(2)
             for process in self.processes:
                 process.stop()
             for reader in self.readers:
@@ -234,9 +237,7 @@ class Relay:
                     return True
                 if any(process.failed for process in self.processes):
                     # The others notice by themselves, or are ended.
-                    limit = time.monotonic() + 3
-                    while time.monotonic() < limit and not all(p.is_gone() for p in self.processes):
-                        time.sleep(0.02)
+                    self._settle(3)
                     return True
                 seen = sum(sum(row.tap.frames.values()) for row in self.rows) - len(running)
                 if seen != last:
@@ -244,6 +245,12 @@ class Relay:
                 elif time.monotonic() - since > self.args.quiet:
                     return False
                 time.sleep(0.05)
+
+    def _settle(self, seconds: float) -> None:
+        """Waits for all to end by themselves."""
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit and not all(p.is_gone() for p in self.processes):
+            time.sleep(0.02)
 
     def _progress(self) -> Any:
         if not self.console.is_terminal:
@@ -331,13 +338,15 @@ class Relay:
         return row.language if row.hop.startswith("hop") else f"{row.language} ({row.hop})"
 
     def _first_difference(self) -> tuple[Row, int] | None:
+        """The first hop that sent another frame than the source, and the number of the frame."""
         sent = self.rows[0].tap.forward
         for number, row in enumerate(self.rows[1:], 1):
             for at, (here, there) in enumerate(zip(row.tap.forward, sent, strict=False)):
                 if here != there:
-                    # A hop before that broke off may owe its tap that frame: it is the first then.
-                    owing = (hop for hop in self.rows[1:number] if len(hop.tap.forward) <= at)
-                    return next(owing, row), at
+                    # A hop that broke off may owe its tap the frame, so the first to be wrong is
+                    # the one behind the last that is known to have been right.
+                    right = [n for n in range(number) if len(self.rows[n].tap.forward) > at]
+                    return self.rows[right[-1] + 1], at
         return None
 
     def _first_failure(self) -> Process | None:

@@ -591,8 +591,11 @@ class StreamSender:
         Raises, in this order, ``StreamEndedError``, ``FrameTooLargeError``,
         ``TooManyMessagesError``, ``CreditExhaustedError``; nothing changes then.
         """
-        self._endpoint.stream.try_send(payload)
-        self._sent()
+        endpoint = self._endpoint
+        endpoint.stream.try_send(payload)
+        endpoint.stream._pump(endpoint.sink, endpoint.tell)
+        if self._one:
+            self._sent()
 
     def _sent(self) -> None:
         if self._one and self._endpoint.stream.sent:
