@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"flag"
 	"fmt"
@@ -41,7 +40,6 @@ func relay(listen, connect, tapPath string) (string, error) {
 		return "", err
 	}
 	defer tapFile.Close()
-	tap := bufio.NewWriterSize(tapFile, 1<<17)
 
 	if err := os.Remove(listen); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err
@@ -72,7 +70,7 @@ func relay(listen, connect, tapPath string) (string, error) {
 		got := <-reads
 		failed := hop.take(got.from, got.bytes)
 		for _, out := range hop.takeOutput() {
-			if _, err := tap.Write(out.frames); err != nil {
+			if _, err := tapFile.Write(out.frames); err != nil {
 				return "", err
 			}
 			if _, err := sockets[out.to].Write(out.frames); err != nil {
@@ -81,14 +79,14 @@ func relay(listen, connect, tapPath string) (string, error) {
 		}
 		switch {
 		case failed != nil:
-			return "", errors.Join(failed, tap.Flush())
+			return "", failed
 		case got.err != nil && !hop.hasEnded():
 			return "", fmt.Errorf("%s: the %v peer went before the end", sdk.ErrTruncated.String(), got.from)
 		case got.err == nil:
 			used <- struct{}{}
 		}
 	}
-	return hop.stats.line(), tap.Flush()
+	return hop.stats.line(), nil
 }
 
 func receive(from side, socket io.Reader, reads chan<- read, used <-chan struct{}) {
