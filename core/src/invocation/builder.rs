@@ -5,7 +5,7 @@ use super::metadata::is_key;
 use super::{Context, MetadataEntry, Subject, Target, TokenRef};
 use crate::wire::{
     MAX_CAPABILITIES, MAX_CAPABILITY, MAX_CONTEXT, MAX_METADATA, MAX_METADATA_TOTAL, MAX_METADATA_VALUE,
-    MAX_TOKEN, METADATA_ENTRY_OVERHEAD,
+    MAX_TOKEN, METADATA_ENTRY_OVERHEAD, WORD, first_nul,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -140,10 +140,30 @@ impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
     fn check(&mut self) -> Result<()> {
         self.check_texts()?;
         self.settle()?;
-        if self.encoded_len() > MAX_CONTEXT {
+        if !self.is_small() && self.encoded_len() > MAX_CONTEXT {
             return Err(Error::new(ErrorKind::ContextTooLarge));
         }
         Ok(())
+    }
+
+    /// Whether a settled context surely keeps to 16 KiB, told without working its length out.
+    #[inline]
+    fn is_small(&self) -> bool {
+        const NAMES: usize = 1 << 10;
+        const CAPABILITIES: usize = 8;
+        // What a text takes beside its own bytes: its pointer, its NUL and padding.
+        const TEXT: usize = 2 * WORD;
+        // The overhead that counts for an entry is that of its two texts. Table, root, and all structs
+        // and tags are 24 words, and there are four pieces beside the lists.
+        const MOST: usize = MAX_METADATA_TOTAL
+            + CAPABILITIES * (MAX_CAPABILITY + TEXT)
+            + NAMES
+            + MAX_TOKEN
+            + 4 * TEXT
+            + 24 * WORD;
+        const { assert!(METADATA_ENTRY_OVERHEAD >= 2 * TEXT && MOST <= MAX_CONTEXT) };
+        let names = [self.source_module.as_ref(), self.target.text(), self.actor.subject.text()];
+        names.map(str::len).iter().sum::<usize>() <= NAMES && self.actor.capabilities().len() <= CAPABILITIES
     }
 
     /// What decoding has seen to already: no NUL, and no member of a later schema without its message.
@@ -178,10 +198,11 @@ impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
     }
 }
 
-/// Whether a text holds a NUL. Most texts here are short.
+/// Whether a text holds a NUL. Most texts here are short, for which a search takes longer.
 #[inline]
 fn has_nul(text: &str) -> bool {
-    text.as_bytes().contains(&0)
+    let (words, rest) = text.as_bytes().as_chunks();
+    words.iter().any(|word| first_nul(u64::from_le_bytes(*word)) < WORD) || rest.contains(&0)
 }
 
 impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
@@ -251,4 +272,43 @@ fn sort<T, const N: usize>(list: &mut Few<T, N>, key: impl Fn(&T) -> &str) -> Re
     }
     members.sort_unstable_by(|a, b| key(a).cmp(key(b)));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::InvocationContext;
+    use super::*;
+
+    #[test]
+    fn the_largest_small_context_keeps_to_the_limit() {
+        // 64 entries of 128 bytes with their overhead: 8 KiB in all, and one byte past a word in each.
+        let entries = (0..64).map(|index| (format!("k{index:0>8}"), "v".repeat(87)));
+        let context = InvocationContext::builder()
+            .correlation_id([1; 16])
+            .parent_span_id([1; 8])
+            .source_module("s".repeat(1024 - 42))
+            .target(Target::DynamicEndpoint("t".repeat(25)))
+            .subject(Subject::Module("u".repeat(17)))
+            .token_ref(vec![1; MAX_TOKEN])
+            .capabilities((0..8).map(|index| format!("{index}{}", "c".repeat(MAX_CAPABILITY - 1))))
+            .metadata_entries(entries)
+            .build()
+            .unwrap();
+        assert!(context.is_small());
+        assert!(context.encoded_len() > 11 << 10 && context.encoded_len() <= MAX_CONTEXT);
+        assert!(InvocationContext::builder().source_module("s".repeat(MAX_CONTEXT)).build().is_err());
+    }
+
+    #[test]
+    fn a_nul_is_found_wherever_it_stands() {
+        for length in 0..20 {
+            let text = "é".repeat(length);
+            assert!(!has_nul(&text));
+            for place in 0..=length {
+                let mut with = text.clone();
+                with.insert(2 * place, '\0');
+                assert!(has_nul(&with), "{length} {place}");
+            }
+        }
+    }
 }

@@ -221,7 +221,7 @@ impl<'a> Iterator for Texts<'a> {
 
 /// Where the first NUL of a word is, in the order of its bytes; 8 for none.
 #[inline]
-fn first_nul(word: u64) -> usize {
+pub(crate) fn first_nul(word: u64) -> usize {
     const LOW: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     // A borrow marks bytes behind a NUL falsely, never one before it.
