@@ -262,6 +262,7 @@ class Relay:
             TransferSpeedColumn(),
             TimeRemainingColumn(),
             console=self.console,
+            transient=True,
         )
 
     def table(self) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -417,6 +418,17 @@ def test_an_end_stops_the_timer() -> None:
         assert responder._endpoint.timer is None
         far = pair(context=InvocationContext(deadline_ms=2**64 - 1))
         far[0].sender.cancel()
+
+    run(main)
+
+
+def test_the_timer_keeps_no_stream_alive() -> None:
+    async def main() -> None:
+        handle = StreamHandle.open(Wire(), context=deadline(60_000))
+        endpoint = weakref.ref(handle._endpoint)
+        del handle
+        gc.collect()
+        assert endpoint() is None
 
     run(main)
 

@@ -15,6 +15,7 @@ nothing.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -38,7 +39,13 @@ from ._native import (
     encode_batch,
     split,
 )
-from .errors import InvalidArgumentError, RefusedError, StreamEndedError, stream_ended
+from .errors import (
+    InvalidArgumentError,
+    RefusedError,
+    StreamEndedError,
+    WindowOverflowError,
+    stream_ended,
+)
 from .invocation import InvocationContext
 
 if TYPE_CHECKING:
@@ -452,7 +459,9 @@ class _Endpoint:
             return
         left_ms = context.remaining() or 0
         self.timer_loop = loop
-        self.timer = loop.call_at(loop.time() + left_ms / 1000, self.deadline, at_ms)
+        # Weakly: a stream that nobody holds any more need not live until its deadline.
+        held: weakref.ref[_Endpoint] = weakref.ref(self)
+        self.timer = loop.call_at(loop.time() + left_ms / 1000, _at_deadline, held, at_ms)
 
     def deadline(self, at_ms: int) -> None:
         self.timer = None
@@ -468,6 +477,12 @@ class _Endpoint:
             timer.cancel()
         else:
             _call_soon(loop, timer.cancel)
+
+
+def _at_deadline(held: weakref.ref[_Endpoint], at_ms: int) -> None:
+    endpoint = held()
+    if endpoint is not None:
+        endpoint.deadline(at_ms)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -814,7 +829,12 @@ class StreamHandle:
             payload = endpoint.arrived.popleft()
         except IndexError:
             return None
-        endpoint.stream.consume(1)
+        try:
+            endpoint.stream.consume(1)
+        except WindowOverflowError:
+            # Manual grants went too far; the message is still there.
+            endpoint.arrived.appendleft(payload)
+            raise
         endpoint.pump()
         return payload
 
