@@ -101,12 +101,12 @@ func SplitStreamFrame(b []byte) (int, error) { return Limits{}.SplitStreamFrame(
 
 // EncodeStreamFrame is [EncodeStreamFrame] within these limits.
 func (l Limits) EncodeStreamFrame(f *StreamFrame) ([]byte, error) {
-	return l.AppendStreamFrame(make([]byte, 0, f.room()), f)
+	return l.AppendStreamFrame(make([]byte, 0, f.size()), f)
 }
 
-// room is at least what the frame encodes to: segment table, root, five words, two pointers, and each
+// size is at least what the frame encodes to: segment table, root, five words, two pointers, and each
 // part with the bytes that fill up its last word.
-func (f *StreamFrame) room() int {
+func (f *StreamFrame) size() int {
 	const fixed = 8 + 8 + 5*8 + 2*8 + 2*8
 	switch f.Kind {
 	case FrameOpen:
@@ -124,6 +124,22 @@ func (f *StreamFrame) room() int {
 	}
 }
 
+// carries is the bytes of the caller's that the frame refers to.
+func (f *StreamFrame) carries() []byte {
+	switch f.Kind {
+	case FrameData:
+		return f.Data.Payload
+	case FrameOpen:
+		return f.Open.Context
+	case FrameError:
+		return f.Error.Details
+	case FrameClose, FrameCancel, FrameCredit:
+		return nil
+	default:
+		return f.Unknown.Bytes
+	}
+}
+
 // AppendStreamFrame is [AppendStreamFrame] within these limits.
 func (l Limits) AppendStreamFrame(dst []byte, f *StreamFrame) ([]byte, error) {
 	if abi != nil {
@@ -131,7 +147,7 @@ func (l Limits) AppendStreamFrame(dst []byte, f *StreamFrame) ([]byte, error) {
 	}
 	var status C.ixt_status_t
 	var written C.size_t
-	dst = grow(dst, f.room())
+	dst = room(dst, f.size(), f.carries())
 	out, capacity := slice(dst[len(dst):cap(dst)])
 	id := (*C.uint8_t)(unsafe.Pointer(&f.StreamID))
 	switch f.Kind {

@@ -129,12 +129,12 @@ func (c *InvocationContext) Append(dst []byte) ([]byte, error) {
 		return append(dst, **c.original...), nil
 	}
 	var view C.ixt_context_view_t
-	var room [1024]byte
+	var fixed [1024]byte
 	own := parts{
 		c.CorrelationID, c.SpanID, c.ParentSpanID, c.TraceFlags, c.DeadlineMS,
 		c.SourceModule, c.Target, c.Actor.Subject, c.Actor.TokenRef.Expose(), c.Actor.Capabilities, c.Metadata,
 	}
-	arena, err := own.lay(&view, room[:0])
+	arena, err := own.lay(&view, fixed[:0])
 	if err != nil {
 		return dst, err
 	}

@@ -70,6 +70,19 @@ func cut(input []byte, span C.ixt_span_t) []byte {
 	return input[from:to:to]
 }
 
+// room makes room for n more bytes, that does not overlap what is to be read: a caller may well cut both from
+// one buffer, and the library must not be handed them then.
+func room(dst []byte, n int, input []byte) []byte {
+	dst = grow(dst, n)
+	if spare := dst[len(dst):cap(dst)]; len(input) > 0 && len(spare) > 0 {
+		to, from := uintptr(unsafe.Pointer(unsafe.SliceData(spare))), uintptr(unsafe.Pointer(unsafe.SliceData(input)))
+		if to < from+uintptr(len(input)) && from < to+uintptr(len(spare)) {
+			return append(make([]byte, 0, len(dst)+n), dst...)
+		}
+	}
+	return dst
+}
+
 // grow makes room for n more bytes.
 func grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {

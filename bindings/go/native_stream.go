@@ -131,7 +131,7 @@ func (h *handle) open(dst []byte, id StreamID, credit uint32, context []byte) ([
 	if c == nil {
 		return dst, closed()
 	}
-	dst = grow(dst, len(context)+88)
+	dst = room(dst, len(context)+88, context)
 	var e C.ixt_error_t
 	var written C.size_t
 	bytes, length := slice(context)
@@ -152,7 +152,7 @@ func (h *handle) trySend(dst, payload []byte) ([]byte, ErrorKind) {
 	}
 	// What is larger than the limit is refused without any room.
 	if len(payload) <= h.limits.MaxPayload() {
-		dst = grow(dst, len(payload)+dataOverhead)
+		dst = room(dst, len(payload)+dataOverhead, payload)
 	}
 	var written C.size_t
 	bytes, length := slice(payload)
@@ -171,7 +171,7 @@ func (h *handle) sendWith(dst []byte, ticket Ticket, payload []byte) ([]byte, Er
 		return dst, ErrClosed
 	}
 	if len(payload) <= h.limits.MaxPayload() {
-		dst = grow(dst, len(payload)+dataOverhead)
+		dst = room(dst, len(payload)+dataOverhead, payload)
 	}
 	var written C.size_t
 	bytes, length := slice(payload)
@@ -372,17 +372,17 @@ func (h *handle) receiveFrame(f *StreamFrame) (Received, error) {
 
 // drain appends frames and events until there are none.
 func (h *handle) drain(frames []byte, events []Event) ([]byte, []Event, error) {
-	const room = 8
+	const most = 8
 	c := h.get()
 	if c == nil {
 		return frames, events, closed()
 	}
 	for {
-		var found [room]C.ixt_event_t
+		var found [most]C.ixt_event_t
 		var written, count C.size_t
 		var more C.bool
 		out, capacity := slice(frames[len(frames):cap(frames)])
-		if status := C.ixt_stream_drain(c, out, capacity, &written, &found[0], room, &count, &more); status != C.IXT_OK {
+		if status := C.ixt_stream_drain(c, out, capacity, &written, &found[0], most, &count, &more); status != C.IXT_OK {
 			return frames, events, check(status)
 		}
 		frames = frames[:len(frames)+int(written)]
@@ -393,7 +393,7 @@ func (h *handle) drain(frames []byte, events []Event) ([]byte, []Event, error) {
 			runtime.KeepAlive(h)
 			return frames, events, nil
 		}
-		if written == 0 && count < room {
+		if written == 0 && count < most {
 			// A frame did not find room.
 			frames = grow(frames, C.IXT_MAX_CONTROL)
 		}

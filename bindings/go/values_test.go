@@ -275,6 +275,28 @@ func TestFramesFormatWithoutTheirBytes(t *testing.T) {
 	}
 }
 
+// One buffer for what is read and what is written is no mistake that must be paid for.
+func TestInputAndOutputMayBeOneBuffer(t *testing.T) {
+	buffer := make([]byte, 4096)
+	payload := buffer[40:104]
+	for i := range payload {
+		payload[i] = byte(i)
+	}
+	f := sdk.DataFrame(streamID, 0, payload)
+	want := encode(t, f)
+	engine, err := sdk.NewOpener(sdk.BidiStream, sdk.StreamConfig{AgreedCredit: 1})
+	must(t, err)
+	_, err = engine.Open(nil, streamID, 4, nil)
+	must(t, err)
+	sent, err := engine.TrySend(buffer[:0], payload)
+	must(t, err)
+	encoded, err := sdk.AppendStreamFrame(buffer[:0], &f)
+	must(t, err)
+	if !bytes.Equal(sent, want) || !bytes.Equal(encoded, want) {
+		t.Errorf("sent %x, encoded %x, and not %x", sent, encoded, want)
+	}
+}
+
 func TestHotPathsAllocateNothing(t *testing.T) {
 	if debugging {
 		t.Skip("every call collects garbage")
