@@ -285,11 +285,11 @@ func (e *endpoint) settle() {
 
 // finish ends what belongs to a stream that is open.
 func (e *endpoint) finish(cause error) {
-	e.cancel(cause)
-	close(e.ended)
 	if e.unwatch != nil {
 		e.unwatch()
 	}
+	e.cancel(cause)
+	close(e.ended)
 	e.dismiss()
 }
 

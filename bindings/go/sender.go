@@ -28,9 +28,10 @@ type StreamSender struct {
 }
 
 // NewStreamSender makes the sending end alone of a stream that is open already, for who routes frames by
-// hand: it starts with so much credit, and is told the peer's grants by [StreamSender.GrantCredit].
-func NewStreamSender(id StreamID, credit uint32, sink FrameSink) (*StreamSender, error) {
-	h, err := newSender(id, credit, Limits{})
+// hand: it starts with so much credit, and is told the peer's grants by [StreamSender.GrantCredit]. Of the
+// options, [WithLimits] counts.
+func NewStreamSender(id StreamID, credit uint32, sink FrameSink, options ...StreamOption) (*StreamSender, error) {
+	h, err := newSender(id, credit, settings(options).limits)
 	if err != nil {
 		return nil, err
 	}

@@ -135,6 +135,10 @@ func TestSendDataRefusesWhatIsTooLarge(t *testing.T) {
 		t.Error("a credit was spent")
 	}
 	must(t, s.SendData(make([]byte, sdk.DefaultMaxPayload)))
+	small, err := sdk.NewStreamSender(streamID, 1, sink, sdk.WithLimits(sdk.LimitPayload(3)))
+	must(t, err)
+	is(t, small.SendData(make([]byte, 4)), sdk.ErrFrameTooLarge)
+	must(t, small.SendData(make([]byte, 3)))
 }
 
 func TestWaitersAreServedInOrder(t *testing.T) {

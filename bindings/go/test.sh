@@ -1,9 +1,13 @@
 #!/bin/sh
 # Everything that tests the Go SDK. Needs the C library in place: lib/place.sh.
 #
-#   IXT_RELEASE   the folder with ixt.pc and libixt.so, to test -tags ixt_system too
+#   IXT_RELEASE   the folder with ixt.pc and libixt.so, to test -tags ixt_system too (cargo's release folder)
 set -eu
 cd "$(dirname "$0")"
+release=${IXT_RELEASE:-${CARGO_TARGET_DIR:-$PWD/../../target}/release}
+if [ -f "$release/ixt.pc" ]; then
+    export IXT_RELEASE="$release"
+fi
 run() {
     echo "== $*"
     "$@"
