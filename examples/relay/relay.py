@@ -425,7 +425,8 @@ def main() -> int:
     Console(width=max(console.width, TABLE_WIDTH)).print(relay.table())
     good, says = relay.verdict(finished)
     if good:
-        console.print(f"capture of hop 1, Go: {_short(args.capture)}", highlight=False)
+        capture = f"capture of hop 1, Go: {_short(args.capture)}"
+        console.print(capture, highlight=False, soft_wrap=True)
     console.print(("OK: " if good else "FAILED: ") + says, highlight=False, soft_wrap=True)
     return 0 if good else 1
 

@@ -262,7 +262,6 @@ static void break_off(int side, const ixt_event_t *event) {
             nap(1);
         }
     }
-    fflush(tap);
     fail(failed ? "StreamFailed" : "StreamCancelled", "the %s stream, with %s %u: %.*s", names[side],
          failed ? "code" : "reason", (unsigned)(failed ? event->code : event->reason), (int)message_length,
          (const char *)message);
@@ -415,6 +414,8 @@ int main(int count, char **words) {
 
     tap = fopen(tap_path, "ab");
     need_system(tap != NULL, tap_path);
+    /* What was sent shows in the tap even when the next frame makes the hop fail. */
+    setvbuf(tap, NULL, _IONBF, 0);
     int listener = listen_at(listen_path);
     sides[DOWN].fd = connect_to(connect_path);
     sides[UP].fd = accept(listener, NULL, NULL);
