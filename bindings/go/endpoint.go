@@ -26,6 +26,8 @@ type endpoint struct {
 	deadlineMS uint64
 	// opener says which end it is.
 	opener bool
+	// one says that this end sends exactly one message, so that its close follows that at once.
+	one bool
 
 	mu sync.Mutex
 	h  *handle
@@ -124,7 +126,14 @@ func (e *endpoint) send(payload []byte) error {
 	if kind != 0 {
 		return e.refused(kind)
 	}
-	return e.put(out)
+	if err := e.put(out); err != nil || !e.one {
+		return err
+	}
+	// There is nothing more to send, and the message is there, so this is not refused.
+	if _, err := e.h.close(CloseCompleted); err != nil {
+		return err
+	}
+	return e.drain()
 }
 
 // wait queues a message for one credit.

@@ -129,6 +129,7 @@ func OpenStream(ctx context.Context, id StreamID, kind InteractionKind, invocati
 	}
 	s := newStreamHandle(ctx, h, id, kind, invocation, sink, o)
 	s.e.opener = true
+	s.e.one = kind == Unary || kind == ServerStream
 	s.e.mu.Lock()
 	err = s.e.put(frame)
 	s.e.mu.Unlock()
@@ -168,7 +169,9 @@ func AcceptStream(ctx context.Context, openFrame []byte, sink FrameSink, options
 		}
 		_ = h.handleTimeout(unixMilli(time.Now()))
 	}
-	s := newStreamHandle(ctx, h, frame.StreamID, frame.Open.Interaction, invocation, sink, o)
+	kind := frame.Open.Interaction
+	s := newStreamHandle(ctx, h, frame.StreamID, kind, invocation, sink, o)
+	s.e.one = kind == Unary || kind == ClientStream
 	s.e.mu.Lock()
 	err = s.e.drain()
 	if s.e.outcome.Kind != OutcomeNone {

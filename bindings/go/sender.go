@@ -22,7 +22,8 @@ type FrameSinkFunc func(frame []byte) error
 // SendFrame calls the function.
 func (f FrameSinkFunc) SendFrame(frame []byte) error { return f(frame) }
 
-// StreamSender sends the messages of one direction of a stream, under credit. Any goroutine may use it.
+// StreamSender sends the messages of one direction of a stream, under credit. Any goroutine may use it. In a
+// direction that carries exactly one message, sending it closes the direction too.
 type StreamSender struct {
 	e *endpoint
 }
@@ -82,15 +83,6 @@ func (s *StreamSender) SendDataContext(ctx context.Context, payload []byte) erro
 	}
 	<-w.done // it was sent, or the stream went, at the same moment
 	return w.err
-}
-
-// SendAndClose sends one message as [StreamSender.SendDataContext] and closes this direction in order: all
-// that there is to do in a direction of exactly one message.
-func (s *StreamSender) SendAndClose(ctx context.Context, payload []byte) error {
-	if err := s.SendDataContext(ctx, payload); err != nil {
-		return err
-	}
-	return s.Close(CloseCompleted)
 }
 
 // GrantCredit takes a grant of the peer: the number of its credit frame. A grant of 0 or past 2^31 - 1 in all

@@ -298,10 +298,11 @@ func TestASinkThatIsGoneEndsTheStream(t *testing.T) {
 
 func TestUnaryCall(t *testing.T) {
 	opener, responder := pair(t, sdk.Unary)
-	must(t, opener.Sender().SendAndClose(t.Context(), []byte("question")))
+	must(t, opener.Sender().SendDataContext(t.Context(), []byte("question")))
+	is(t, opener.Sender().SendData([]byte("again")), sdk.ErrStreamEnded)
 	question, err := responder.Recv(t.Context())
 	must(t, err)
-	must(t, responder.Sender().SendAndClose(t.Context(), append(question, '!')))
+	must(t, responder.Sender().SendDataContext(t.Context(), append(question, '!')))
 	answer, err := opener.Recv(t.Context())
 	must(t, err)
 	if string(answer) != "question!" {
