@@ -1,5 +1,6 @@
 #!/bin/sh
-# Regenerates everything that is generated from schemas/*.capnp and from the C library's source.
+# Regenerates everything that is generated from schemas/*.capnp and from the C library's source. The
+# Python stubs are written by hand, and stubtest holds them against the module.
 # What it writes is committed; `make check` runs it and demands that nothing differs.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,6 +9,5 @@ python=${PYTHON:-python3}
 "$python" schemas/ordinals.py            # refuses a changed ordinal, id or position
 cargo run --quiet --package ixt-codegen  # Rust, core/src/wire/generated
 IXT_WRITE=1 cargo test --quiet --package ixt-c --test header  # the C header
-bindings/go/capnp/generate.sh            # Go's generated packages
-bindings/go/sync-header.sh               # the header's copy in the Go module
-bindings/python/stubs.sh                 # the native module's stubs
+cp bindings/c/include/ixt.h bindings/go/ixt.h  # its copy in the Go module
+bindings/go/capnp/generate.sh            # Go's packages for go-capnp
