@@ -17,10 +17,7 @@ impl StreamId {
     /// # Errors
     /// `NilStreamId` when all are zero.
     pub fn new(bytes: [u8; 16]) -> Result<Self> {
-        if bytes == [0; 16] {
-            return Err(Error::new(ErrorKind::NilStreamId).in_field("stream_id"));
-        }
-        Ok(Self(bytes))
+        if bytes == [0; 16] { Err(nil()) } else { Ok(Self(bytes)) }
     }
 
     /// The id with these bytes.
@@ -39,6 +36,7 @@ impl StreamId {
     }
 
     /// The two words of the schema: the first and the last eight bytes, big-endian.
+    #[inline]
     pub(crate) fn words(self) -> (u64, u64) {
         let both = u128::from_be_bytes(self.0);
         ((both >> 64) as u64, both as u64)
@@ -47,8 +45,14 @@ impl StreamId {
     /// The id of the schema's two words.
     #[inline]
     pub(crate) fn from_words(high: u64, low: u64) -> Result<Self> {
-        Self::new((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+        let both = u128::from(high) << 64 | u128::from(low);
+        if both == 0 { Err(nil()) } else { Ok(Self(both.to_be_bytes())) }
     }
+}
+
+#[cold]
+fn nil() -> Error {
+    Error::new(ErrorKind::NilStreamId).in_field("stream_id")
 }
 
 impl fmt::Display for StreamId {
