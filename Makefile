@@ -108,6 +108,8 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
+	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches; do \
+		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
 docs: toolchain ## the Rust documentation; a broken link is an error
@@ -127,7 +129,7 @@ drift: schemas
 	$(PY) tests/vectors/make.py --check
 	$(PY) tests/traces/make.py --check
 	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)
-	git diff --exit-code --stat -- core/src/wire/generated bindings schemas
+	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp schemas
 
 check: test lint docs drift ## what CI runs: tests, linters, documentation, nothing generated differs
 	@echo 'all checks passed'

@@ -89,20 +89,19 @@ def text(value: bytes) -> Slice:
     return Slice(value, len(value))
 
 
-def context(library: ctypes.CDLL, **changes: object) -> bytes:
-    """An encoded context that a hop accepts, but for the changes."""
-    made = {
-        "subject_kind": 1,
-        "capability": b"relay.*",
-        "deadline_ms": 2**63,
-        "key": b"tenant",
-    } | changes
-    value = Context(
-        subject_kind=made["subject_kind"], subject=text(b"alice"), deadline_ms=made["deadline_ms"]
-    )
-    value.capabilities = (Slice * 1)(text(made["capability"]))
+def context(
+    library: ctypes.CDLL,
+    *,
+    subject_kind: int = 1,
+    capability: bytes = b"relay.*",
+    deadline_ms: int = 2**63,
+    key: bytes = b"tenant",
+) -> bytes:
+    """An encoded context that a hop accepts, but for what is changed."""
+    value = Context(subject_kind=subject_kind, subject=text(b"alice"), deadline_ms=deadline_ms)
+    value.capabilities = (Slice * 1)(text(capability))
     value.capability_count = 1
-    value.metadata = (Entry * 1)(Entry(text(made["key"]), text(b"acme")))
+    value.metadata = (Entry * 1)(Entry(text(key), text(b"acme")))
     value.metadata_count = 1
     out, written = ctypes.create_string_buffer(1024), ctypes.c_size_t()
     status = library.ixt_context_encode(ctypes.byref(value), out, 1024, ctypes.byref(written), None)

@@ -18,7 +18,11 @@ LANGUAGES = {"Python", "Go", "C", "Rust"}
 
 def relay(file: Path, *switches: str) -> tuple[int, str]:
     """Runs the relay over a file: its exit status, and what it printed."""
-    command = [sys.executable, ROOT / "examples/relay/relay.py", "--input", file]
+    command: list[str | Path] = [
+        sys.executable,
+        ROOT / "examples/relay/relay.py",
+        *("--input", file),
+    ]
     capture = file.with_suffix(".ixt")
     done = subprocess.run(
         [*command, "--capture", capture, *switches],
