@@ -1,8 +1,11 @@
 //! The invocation context and the rules of capabilities.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
+use ixt_core::invocation::metadata::keys;
 use ixt_core::invocation::{self as core, ChildSpec, ContextBuilder, capability, metadata};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyMappingProxy, PyString, PyTuple};
@@ -14,7 +17,7 @@ use crate::hash::hash_of;
 use crate::number::Number;
 use crate::repr::{of_hex, of_text};
 use crate::subject::{target_of, target_to_python};
-use crate::text::{Text, Texts};
+use crate::text::{Text, Texts, as_str};
 
 /// Who invokes what, with which authority, until when. Immutable and always valid.
 #[pyclass(frozen, module = "ixt_sdk.invocation")]
@@ -38,16 +41,41 @@ impl From<core::InvocationContext> for InvocationContext {
 
 /// Pairs of a mapping, or of an iterable of pairs, in the order given.
 fn pairs(metadata: &Bound<'_, PyAny>) -> Result<Vec<(String, String)>> {
+    let owned = |text: &Bound<'_, PyAny>| -> Result<String> {
+        Ok(as_str(text.cast::<PyString>().map_err(PyErr::from)?)?.to_owned())
+    };
+    if let Ok(metadata) = metadata.cast_exact::<PyDict>() {
+        let pairs = RefCell::new(Vec::with_capacity(metadata.len()));
+        metadata.locked_for_each(|key, value| {
+            pairs.borrow_mut().push((owned(&key)?, owned(&value)?));
+            Ok(())
+        })?;
+        return Ok(pairs.into_inner());
+    }
+    let mut pairs = Vec::new();
     let items = match metadata.cast::<PyMapping>() {
         Ok(mapping) => mapping.items()?.into_any(),
         Err(_) => metadata.clone(),
     };
-    let mut pairs = Vec::new();
     for item in items.try_iter()? {
         let (key, value): (Text<'_>, Text<'_>) = item?.extract()?;
         pairs.push((key.to_owned()?, value.to_owned()?));
     }
     Ok(pairs)
+}
+
+/// A metadata key as a `str`: the conventional ones are there already, with their hashes.
+fn key_to_python<'py>(py: Python<'py>, key: &str) -> Bound<'py, PyString> {
+    let kept = match key {
+        keys::TENANT => intern!(py, keys::TENANT),
+        keys::AUTH_STRENGTH => intern!(py, keys::AUTH_STRENGTH),
+        keys::INGRESS_KIND => intern!(py, keys::INGRESS_KIND),
+        keys::INGRESS_SOURCE_IP => intern!(py, keys::INGRESS_SOURCE_IP),
+        keys::TRACESTATE => intern!(py, keys::TRACESTATE),
+        keys::BAGGAGE => intern!(py, keys::BAGGAGE),
+        _ => return PyString::new(py, key),
+    };
+    kept.clone()
 }
 
 #[pymethods]
@@ -101,9 +129,7 @@ impl InvocationContext {
                 .capabilities(actor.capabilities().iter().cloned());
         }
         if let Some(metadata) = metadata {
-            for (key, value) in pairs(metadata)? {
-                builder = builder.metadata(key, value);
-            }
+            builder = builder.metadata_entries(pairs(metadata)?);
         }
         Ok(builder.build()?.into())
     }
@@ -197,7 +223,7 @@ impl InvocationContext {
         let make = || {
             let entries = PyDict::new(py);
             for entry in self.core.metadata() {
-                entries.set_item(&entry.key, &entry.value)?;
+                entries.set_item(key_to_python(py, &entry.key), &entry.value)?;
             }
             Ok::<_, PyErr>(PyMappingProxy::new(py, entries.as_mapping()).unbind())
         };

@@ -3,7 +3,7 @@
 use ixt_core::ErrorKind;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyString, PyTuple};
 
 use crate::error::{Failure, Result};
 
@@ -47,6 +47,11 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Texts {
     fn extract(obj: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         if obj.is_instance_of::<PyString>() {
             return Err(PyTypeError::new_err("expected several str, not one"));
+        }
+        if let Ok(tuple) = obj.cast_exact::<PyTuple>() {
+            // A tuple stays as it is, and needs no iterator of Python's.
+            let texts = tuple.iter_borrowed().map(|text| Ok(text.extract::<Text<'_>>()?.to_owned()?));
+            return texts.collect::<PyResult<_>>().map(Self);
         }
         let texts = obj.try_iter()?.map(|text| Ok(text?.extract::<Text<'_>>()?.to_owned()?));
         texts.collect::<PyResult<_>>().map(Self)

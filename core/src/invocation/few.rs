@@ -19,7 +19,9 @@ impl<T: Default, const N: usize> Few<T, N> {
 
     #[inline]
     pub(crate) fn push(&mut self, member: T) {
-        if let Some(place) = self.inline.get_mut(self.count)
+        if N == 0 {
+            self.spilled.push(member);
+        } else if let Some(place) = self.inline.get_mut(self.count)
             && self.spilled.is_empty()
         {
             *place = member;
