@@ -6,10 +6,9 @@ same in every language; the message is for people.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from .streaming import Outcome
+from ._events import Cancelled, Failed, Outcome
 
 __all__ = [
     "BY_KIND",
@@ -340,8 +339,6 @@ BY_KIND: dict[str, type[IxtError]] = _by_kind()
 
 def stream_ended(outcome: Outcome | None) -> StreamEndedError:
     """The exception that tells how a stream ended."""
-    from .streaming import Cancelled, Failed
-
     says = "StreamEnded: the stream has ended"
     match outcome:
         case Failed():

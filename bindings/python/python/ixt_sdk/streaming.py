@@ -15,15 +15,35 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import weakref
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections import Counter
+from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Final, Self
 
 from . import _native
+from ._endpoint import Endpoint, FrameSink, Sink, settle
+from ._events import (
+    By,
+    Cancelled,
+    CancelReason,
+    CloseReason,
+    Completed,
+    CreditGrown,
+    Event,
+    Failed,
+    Finished,
+    FrameBody,
+    Half,
+    InteractionKind,
+    Outcome,
+    PeerClosed,
+    StreamErrorCode,
+    StreamState,
+    TicketEnded,
+    TicketReady,
+    Violation,
+)
+from ._interruption import Interruption
 from ._native import (
     Stream,
     StreamCancel,
@@ -39,13 +59,8 @@ from ._native import (
     encode_batch,
     split,
 )
-from .errors import (
-    InvalidArgumentError,
-    RefusedError,
-    StreamEndedError,
-    WindowOverflowError,
-    stream_ended,
-)
+from ._reader import FrameReader
+from .errors import InvalidArgumentError, StreamEndedError, WindowOverflowError, stream_ended
 from .invocation import InvocationContext
 
 if TYPE_CHECKING:
@@ -98,423 +113,6 @@ MAX_CREDIT: Final[int] = _native.MAX_CREDIT
 """Most credit outstanding in one direction."""
 
 
-class InteractionKind(StrEnum):
-    """How many messages each side may send."""
-
-    UNARY = "unary"
-    CLIENT_STREAM = "clientStream"
-    SERVER_STREAM = "serverStream"
-    BIDI_STREAM = "bidiStream"
-
-
-class CloseReason(StrEnum):
-    """Why a direction ended in order. Only ``COMPLETED`` is success."""
-
-    UNSPECIFIED = "unspecified"
-    COMPLETED = "completed"
-    LIMIT_REACHED = "limitReached"
-    IDLE = "idle"
-    GOING_AWAY = "goingAway"
-
-
-class CancelReason(StrEnum):
-    """Why a stream was given up."""
-
-    UNSPECIFIED = "unspecified"
-    USER_REQUESTED = "userRequested"
-    DEADLINE_EXCEEDED = "deadlineExceeded"
-    CONSUMER_GONE = "consumerGone"
-    SUPERSEDED = "superseded"
-    UPSTREAM_CANCELLED = "upstreamCancelled"
-    BACKPRESSURE_TIMEOUT = "backpressureTimeout"
-    SHUTDOWN = "shutdown"
-
-
-class StreamErrorCode(StrEnum):
-    """Why a stream failed."""
-
-    UNKNOWN = "unknown"
-    CANCELLED = "cancelled"
-    INVALID_ARGUMENT = "invalidArgument"
-    DEADLINE_EXCEEDED = "deadlineExceeded"
-    NOT_FOUND = "notFound"
-    UNAUTHENTICATED = "unauthenticated"
-    PERMISSION_DENIED = "permissionDenied"
-    RESOURCE_EXHAUSTED = "resourceExhausted"
-    UNAVAILABLE = "unavailable"
-    INTERNAL = "internal"
-    PROTOCOL_VIOLATION = "protocolViolation"
-    FLOW_CONTROL_VIOLATION = "flowControlViolation"
-    SEQUENCE_VIOLATION = "sequenceViolation"
-
-
-class By(StrEnum):
-    """Who ended a stream."""
-
-    PEER = "peer"
-    LOCAL = "local"
-
-
-class Half(StrEnum):
-    """The state of one direction at this end."""
-
-    IDLE = "idle"
-    OPEN = "open"
-    CLOSED = "closed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Violation(StrEnum):
-    """A rule that the peer broke and that ends no stream; for the host to count."""
-
-    UNKNOWN_STREAM = "UnknownStream"
-    FRAME_AFTER_CLOSE = "FrameAfterClose"
-    UNKNOWN_FRAME = "UnknownFrame"
-
-
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """What an endpoint looks like at one moment."""
-
-    sender: Half
-    receiver: Half
-    credit: int
-    """Messages that may be sent now and that no ticket holds; 0 unless the sender half is open."""
-    outstanding: int
-    """Messages that the peer may still send; 0 unless the receiver half is open."""
-    ignored: int
-    """Frames of the peer that were ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class CreditGrown:
-    """The credit to send grew by so many messages."""
-
-    frames: int
-
-
-@dataclass(frozen=True, slots=True)
-class TicketReady:
-    """The ticket has its credit: send with it, or drop it."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class TicketEnded:
-    """The stream, or its sender half, ended before the ticket had a credit."""
-
-    ticket: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeerClosed:
-    """The peer's direction ended in order."""
-
-    reason: CloseReason | int
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The responder's close ended this opener's sender half; no frame is sent for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """Both directions ended in order."""
-
-    reason: CloseReason | int
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the stream did what it was to do."""
-        return self.reason == CloseReason.COMPLETED
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The stream failed."""
-
-    code: StreamErrorCode | int
-    message: str
-    details: bytes
-    by: By
-
-    @property
-    def is_success(self) -> bool:
-        return False
-
-    def __str__(self) -> str:
-        return f"failed by {self.by} with {self.code}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Cancelled:
-    """The stream was cancelled."""
-
-    reason: CancelReason | int
-    message: str
-    by: By
-
-    @property
-    def is_success(self) -> bool:
-        return False
-
-    def __str__(self) -> str:
-        return f"cancelled by {self.by} as {self.reason}: {self.message}"
-
-
-Outcome: TypeAlias = Completed | Failed | Cancelled
-"""How a stream ended. The first terminal event decides; nothing changes it."""
-
-FrameBody: TypeAlias = (
-    StreamOpen | StreamData | StreamError | StreamClose | StreamCancel | StreamCredit | UnknownFrame
-)
-
-Event: TypeAlias = (
-    StreamOpen
-    | StreamData
-    | CreditGrown
-    | TicketReady
-    | TicketEnded
-    | PeerClosed
-    | Finished
-    | Failed
-    | Cancelled
-    | Violation
-)
-"""What an engine tells: the peer's open and messages, and what happened to the stream."""
-
-
-@runtime_checkable
-class FrameSink(Protocol):
-    """Where a stream puts its encoded frames, one whole frame a call, in wire order.
-
-    It must not block: a transport's ``write`` or a queue's ``put_nowait`` is the usual one. Credit
-    bounds what a stream can have in it. One thread at a time calls it for one stream. What it
-    raises cancels the stream and passes on to whoever caused the frame.
-    """
-
-    def send_frame(self, frame: bytes, /) -> object: ...
-
-
-Sink: TypeAlias = FrameSink | Callable[[bytes], object]
-
-
-class FrameReader:
-    """Cuts a byte stream into frames.
-
-    When a frame is refused, the stream cannot be cut any more: the call raises, once the frames
-    before it are given, and so does each further one.
-    """
-
-    __slots__ = ("_held", "_max_payload", "_needed", "_refused", "_size")
-
-    def __init__(self, *, max_payload: int = MAX_PAYLOAD) -> None:
-        self._max_payload = max_payload
-        self._held: list[bytes] = []
-        self._size = 0
-        self._needed = 0
-        self._refused: RefusedError | None = None
-
-    def feed(self, data: Buffer) -> list[StreamFrame]:
-        """The frames that ``data`` completes."""
-        whole = self._whole(data)
-        frames: list[StreamFrame] = []
-        used = 0
-        try:
-            frames, used = decode_batch(whole, max_payload=self._max_payload)
-            if whole and not frames:
-                self._needed, _ = split(whole, max_payload=self._max_payload)
-        except RefusedError as refused:
-            self._refused = refused
-            raise
-        self._hold(whole[used:])
-        return frames
-
-    def cut(self, data: Buffer) -> list[bytes]:
-        """The messages that ``data`` completes, not decoded: who forwards passes on these bytes."""
-        whole = self._whole(data)
-        messages: list[bytes] = []
-        start = 0
-        while start < len(whole):
-            # The segment table says it all, and it is never longer than this.
-            table = whole[start : start + 72]
-            try:
-                size, _ = split(table, max_payload=self._max_payload)
-            except RefusedError as refused:
-                if messages:
-                    break
-                self._refused = refused
-                raise
-            if size > len(whole) - start:
-                self._needed = size
-                break
-            messages.append(whole[start : start + size])
-            start += size
-        self._hold(whole[start:])
-        return messages
-
-    def _whole(self, data: Buffer) -> bytes:
-        """What is held and ``data``, or nothing as long as that is less than a frame."""
-        if self._refused is not None:
-            raise self._refused
-        if type(data) is not bytes:
-            data = memoryview(data).tobytes()
-        self._held.append(data)
-        self._size += len(data)
-        if self._size < self._needed:
-            return b""
-        whole = data if len(self._held) == 1 else b"".join(self._held)
-        self._held = []
-        self._size = 0
-        self._needed = 0
-        return whole
-
-    def _hold(self, rest: bytes) -> None:
-        if rest:
-            self._held.append(rest)
-            self._size += len(rest)
-
-    @property
-    def held(self) -> int:
-        """Bytes of a frame that is not whole yet."""
-        return self._size
-
-
-class _Endpoint:
-    """What the handle and the sender of one stream share: the engine, its sink, and who waits.
-
-    Outputs go through :meth:`Stream._pump`, which lets one thread at a time hand them on. So
-    nothing here takes a lock, and a sink may call back into the stream.
-    """
-
-    def __init__(self, stream: Stream, sink: Sink) -> None:
-        self.stream = stream
-        self.sink = sink.send_frame if isinstance(sink, FrameSink) else sink
-        self.waiters: dict[int, asyncio.Future[None] | None] = {}
-        """Who waits for credit, by ticket; ``None`` where the engine answered first."""
-        self.arrived: deque[bytes] = deque()
-        self.readers: set[asyncio.Future[None]] = set()
-        self.opened: StreamOpen | None = None
-        self.peer_closed = False
-        self.broken: Failed | Cancelled | None = None
-        self.violations: Counter[Violation] = Counter()
-        self.on_broken: Callable[[], None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
-        self.timer_loop: asyncio.AbstractEventLoop | None = None
-
-    def pump(self) -> None:
-        """Hands on what the last input caused. To be called after every input."""
-        self.stream._pump(self.sink, self.tell)
-
-    def tell(self, events: list[Event]) -> None:
-        for event in events:
-            match event:
-                case StreamData():
-                    self.arrived.append(event.payload)
-                    self.wake_readers()
-                case TicketReady(ticket) | TicketEnded(ticket):
-                    waiter = self.waiters.setdefault(ticket, None)
-                    if waiter is not None and not _wake(waiter):
-                        # Its loop is closed: the credit passes on.
-                        self.waiters.pop(ticket, None)
-                        self.stream.drop_ticket(ticket)
-                case StreamOpen():
-                    self.opened = event
-                case PeerClosed():
-                    self.peer_closed = True
-                    self.wake_readers()
-                case Failed() | Cancelled():
-                    self.broken = event
-                    self.wake_readers()
-                    if self.on_broken is not None:
-                        self.on_broken()
-                case Violation():
-                    self.violations[event] += 1
-                case _:
-                    pass
-        if self.timer is not None and self.stream.has_ended:
-            self.stop_timer()
-
-    def wake_readers(self) -> None:
-        for reader in tuple(self.readers):
-            _wake(reader)
-
-    def command(self, done: bool) -> bool:
-        """After a command of the application that may have ended the stream."""
-        self.pump()
-        if self.stream.has_ended:
-            self.wake_readers()
-            self.stop_timer()
-        return done
-
-    # The deadline is turned into the loop's clock once: a step of the wall clock does not move it.
-
-    def start_timer(self, context: InvocationContext) -> None:
-        at_ms = self.stream.next_timeout
-        loop = _running_loop()
-        if at_ms is None or loop is None:
-            return
-        left_ms = context.remaining() or 0
-        self.timer_loop = loop
-        # Weakly: a stream that nobody holds any more need not live until its deadline.
-        held: weakref.ref[_Endpoint] = weakref.ref(self)
-        self.timer = loop.call_at(loop.time() + left_ms / 1000, _at_deadline, held, at_ms)
-
-    def deadline(self, at_ms: int) -> None:
-        self.timer = None
-        self.stream.handle_timeout(at_ms)
-        self.command(True)
-
-    def stop_timer(self) -> None:
-        timer, loop = self.timer, self.timer_loop
-        self.timer = None
-        if timer is None or loop is None or loop.is_closed():
-            return
-        if loop is _running_loop():
-            timer.cancel()
-        else:
-            _call_soon(loop, timer.cancel)
-
-
-def _at_deadline(held: weakref.ref[_Endpoint], at_ms: int) -> None:
-    endpoint = held()
-    if endpoint is not None:
-        endpoint.deadline(at_ms)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> bool:
-    """Calls in the loop's thread; false where the loop is closed, so that nobody waits there."""
-    try:
-        loop.call_soon_threadsafe(call)
-    except RuntimeError:
-        return False
-    return True
-
-
-def _wake(waiter: asyncio.Future[None]) -> bool:
-    """Wakes who waits, in whichever thread; false where its loop is closed."""
-    loop = waiter.get_loop()
-    if loop is _running_loop():
-        _set(waiter)
-        return True
-    return _call_soon(loop, lambda: _set(waiter))
-
-
-def _set(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
 class StreamSender:
     """Sends the messages of one stream under the peer's credit, from any task or thread.
 
@@ -523,7 +121,7 @@ class StreamSender:
 
     __slots__ = ("_endpoint", "_one")
 
-    _endpoint: _Endpoint
+    _endpoint: Endpoint
     _one: bool
 
     def __init__(
@@ -537,11 +135,11 @@ class StreamSender:
         """A sender of a stream that is open already, for who routes frames by hand: hand it the
         peer's grants by :meth:`grant_credit`."""
         stream = Stream.sending(stream_id, credit, max_payload=max_payload)
-        self._endpoint = _Endpoint(stream, sink)
+        self._endpoint = Endpoint(stream, sink)
         self._one = False
 
     @classmethod
-    def _over(cls, endpoint: _Endpoint, one: bool) -> StreamSender:
+    def _over(cls, endpoint: Endpoint, one: bool) -> StreamSender:
         sender = cls.__new__(cls)
         sender._endpoint = endpoint
         sender._one = one
@@ -593,7 +191,7 @@ class StreamSender:
         if endpoint.waiters.setdefault(ticket, waiter) is not waiter:
             # Another thread was told of the ticket before it could be put here.
             endpoint.waiters[ticket] = waiter
-            _set(waiter)
+            settle(waiter)
         endpoint.pump()
         if waiter.done():
             # Ready at once; those before may have their credit and not have run yet.
@@ -666,15 +264,15 @@ class StreamHandle:
     __slots__ = ("__weakref__", "_context", "_endpoint", "_sender", "_task")
 
     _context: InvocationContext
-    _endpoint: _Endpoint
+    _endpoint: Endpoint
     _sender: StreamSender
-    _task: _Interruption | None
+    _task: Interruption | None
 
     def __init__(self) -> None:
         raise TypeError("use StreamHandle.open() or StreamHandle.from_open()")
 
     @classmethod
-    def _over(cls, endpoint: _Endpoint, context: InvocationContext, one: bool) -> StreamHandle:
+    def _over(cls, endpoint: Endpoint, context: InvocationContext, one: bool) -> StreamHandle:
         handle = cls.__new__(cls)
         handle._endpoint = endpoint
         handle._context = context
@@ -702,7 +300,7 @@ class StreamHandle:
             kind, max_payload=max_payload, window=window, agreed_credit=agreed_credit
         )
         stream.open(stream_id, window, context.to_bytes())
-        endpoint = _Endpoint(stream, sink)
+        endpoint = Endpoint(stream, sink)
         one = kind in (InteractionKind.UNARY, InteractionKind.SERVER_STREAM)
         handle = cls._over(endpoint, context, one)
         endpoint.start_timer(context)
@@ -735,7 +333,7 @@ class StreamHandle:
             max_payload=max_payload, window=window, agreed_credit=agreed_credit
         )
         stream.receive(frame)
-        endpoint = _Endpoint(stream, sink)
+        endpoint = Endpoint(stream, sink)
         endpoint.pump()
         context = InvocationContext.from_bytes(frame.body.context)
         if endpoint.opened is None:
@@ -863,7 +461,7 @@ class StreamHandle:
         task = asyncio.current_task()
         if task is None or self._task is not None:
             raise RuntimeError("one task at a time may enter a stream")
-        self._task = _Interruption(task)
+        self._task = Interruption(task)
         self._endpoint.on_broken = self._task.interrupt
         if self._endpoint.broken is not None:
             self._task.interrupt()
@@ -891,27 +489,3 @@ class StreamHandle:
 
     def __repr__(self) -> str:
         return f"<StreamHandle of {self._endpoint.stream!r}>"
-
-
-class _Interruption:
-    """Cancels the task of a block when its stream ends, as ``asyncio.timeout`` does at its time."""
-
-    def __init__(self, task: asyncio.Task[object]) -> None:
-        self.task = task
-        self.loop = task.get_loop()
-        self.before = task.cancelling()
-        self.inside = True
-        self.done = False
-
-    def interrupt(self) -> None:
-        _call_soon(self.loop, self._cancel)
-
-    def _cancel(self) -> None:
-        if self.inside and not self.done:
-            self.done = True
-            self.task.cancel()
-
-    def leave(self) -> bool:
-        """Ends the block; whether it was this that cancelled the task, and nobody else."""
-        self.inside = False
-        return self.done and self.task.uncancel() <= self.before
