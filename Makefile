@@ -129,7 +129,7 @@ drift: schemas
 	$(PY) tests/vectors/make.py --check
 	$(PY) tests/traces/make.py --check
 	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)
-	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp schemas
+	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas
 
 check: test lint docs drift ## what CI runs: tests, linters, documentation, nothing generated differs
 	@echo 'all checks passed'

@@ -10,4 +10,5 @@ python=${PYTHON:-python3}
 cargo run --quiet --package ixt-codegen  # Rust, core/src/wire/generated
 IXT_WRITE=1 cargo test --quiet --package ixt-c --test header  # the C header
 cp bindings/c/include/ixt.h bindings/go/ixt.h  # its copy in the Go module
+cp schemas/*.capnp bindings/python/python/ixt_sdk/schemas/  # for users of pycapnp
 bindings/go/capnp/generate.sh            # Go's packages for go-capnp
