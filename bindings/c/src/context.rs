@@ -219,7 +219,12 @@ impl ixt_context_view_t {
         let bytes = move |span: ixt_span_t, field: &'static str| {
             span.get(input).map_err(|kind| Error::new(kind).in_field(field))
         };
-        let string = move |span, field| bytes(span, field).and_then(|found| text(found, field));
+        // One check of UTF-8 does for all pieces of an input that is little else than them.
+        let whole = if input.len() <= IXT_MAX_CONTEXT { std::str::from_utf8(input).ok() } else { None };
+        let string = move |span: ixt_span_t, field| match whole.and_then(|whole| span.get_text(whole)) {
+            Some(found) => Ok(found),
+            None => bytes(span, field).and_then(|found| text(found, field)),
+        };
         let name = string(self.target, "target")?;
         let target = match self.target_kind {
             3 => Target::Reply(self.reply),

@@ -48,4 +48,11 @@ impl ixt_span_t {
         let (from, length) = (self.offset as usize, self.length as usize);
         input.get(from..).and_then(|rest| rest.get(..length)).ok_or(ErrorKind::InvalidArgument)
     }
+
+    /// The text at this place, where it begins and ends with a character.
+    #[inline]
+    pub(crate) fn get_text(self, input: &str) -> Option<&str> {
+        let from = self.offset as usize;
+        input.get(from..from.checked_add(self.length as usize)?)
+    }
 }
