@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import capnp
+import capnp  # type: ignore[import-untyped]
 from ixt_sdk import (
     ActorIdentity,
     InvocationContext,
+    StreamData,
     StreamFrame,
     StreamId,
     StreamSender,
@@ -85,6 +86,7 @@ def context_of() -> InvocationContext:
 
 def read_frame(frame: StreamFrame) -> object:
     body = frame.body
+    assert type(body) is StreamData
     return frame.stream_id, body.sequence, body.payload
 
 
@@ -118,7 +120,8 @@ def peer_encode_frame(payload: bytes) -> bytes:
     data = frame.init("data")
     data.sequence = SEQUENCE
     data.payload = payload
-    return frame.to_bytes()
+    encoded: bytes = frame.to_bytes()
+    return encoded
 
 
 def peer_decode_frame(encoded: bytes) -> object:
@@ -148,7 +151,8 @@ def peer_encode_context() -> bytes:
         entry = metadata[index]
         entry.key = key
         entry.value = value
-    return context.to_bytes()
+    encoded: bytes = context.to_bytes()
+    return encoded
 
 
 def peer_decode_context(encoded: bytes) -> object:
@@ -222,6 +226,27 @@ def compare(
     print(json.dumps(line), flush=True)
 
 
+def compare_frames(stream_id: StreamId, size: int) -> None:
+    payload = payload_of(size)
+    encoded = StreamFrame.data(stream_id, SEQUENCE, payload).to_bytes()
+    assert StreamFrame.from_bytes(peer_encode_frame(payload)).to_bytes() == encoded
+    make, decode = StreamFrame.data, StreamFrame.from_bytes
+    compare(
+        "frame encode",
+        size,
+        lambda: make(stream_id, SEQUENCE, payload).to_bytes(),
+        lambda: peer_encode_frame(payload),
+        "pycapnp",
+    )
+    compare(
+        "frame decode",
+        size,
+        lambda: read_frame(decode(encoded)),
+        lambda: peer_decode_frame(encoded),
+        "pycapnp",
+    )
+
+
 def main() -> None:
     stream_id = StreamId(STREAM_ID)
     context = context_of()
@@ -232,25 +257,7 @@ def main() -> None:
     gc.disable()
 
     for size in (64, 1 << 10, 64 << 10):
-        payload = payload_of(size)
-        encoded = StreamFrame.data(stream_id, SEQUENCE, payload).to_bytes()
-        assert StreamFrame.from_bytes(peer_encode_frame(payload)).to_bytes() == encoded
-        data = StreamFrame.data
-        decode = StreamFrame.from_bytes
-        compare(
-            "frame encode",
-            size,
-            lambda payload=payload, data=data: data(stream_id, SEQUENCE, payload).to_bytes(),
-            lambda payload=payload: peer_encode_frame(payload),
-            "pycapnp",
-        )
-        compare(
-            "frame decode",
-            size,
-            lambda encoded=encoded, decode=decode: read_frame(decode(encoded)),
-            lambda encoded=encoded: peer_decode_frame(encoded),
-            "pycapnp",
-        )
+        compare_frames(stream_id, size)
 
     encoded = context.to_bytes()
     assert InvocationContext.from_bytes(peer_encode_context()) == context
