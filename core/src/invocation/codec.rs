@@ -61,7 +61,7 @@ fn kept<T>(members: &[T], set: impl Fn(&T) -> bool) -> usize {
 
 #[inline]
 fn text_words(text: &str) -> usize {
-    if text.is_empty() { 0 } else { bytes_to_words(text.len() + 1) }
+    if text.is_empty() { 0 } else { text.len() / WORD + 1 }
 }
 
 /// What a context needs on the wire, worked out once before anything is written.
@@ -134,22 +134,22 @@ impl Plan {
             out.copy_from_slice(&NOTHING);
             return;
         }
-        let mut words = Words::new(out, BODY + WORD);
+        let mut words = Words::new(out, 2);
         words.set(0, table_of(1 + self.root.words()));
-        words.set(BODY, root_of(self.root.data, self.root.pointers));
-        let root = words.structure(BODY, self.root.data, self.root.pointers);
+        words.set(1, root_of(self.root.data, self.root.pointers));
+        let root = words.structure(1, self.root.data, self.root.pointers);
         for (index, word) in self.data.iter().take(self.root.data).enumerate() {
-            words.set(root + index * WORD, *word);
+            words.set(root + index, *word);
         }
         // Pointers past the last that is set are not there, and nothing is written through them.
-        let pointer = |index| root + (self.root.data + index) * WORD;
+        let pointer = |index| root + self.root.data + index;
 
         words.text(pointer(0), context.source_module());
 
         if self.target.words() != 0 {
             let at = words.structure(pointer(1), self.target.data, self.target.pointers);
             write_tag(&mut words, at, context.target.tag());
-            let content = at + self.target.data * WORD;
+            let content = at + self.target.data;
             match &context.target {
                 Target::Reply(id) => words.data(content, id),
                 named => words.text(content, named.text()),
@@ -162,14 +162,14 @@ impl Plan {
             if self.subject.words() != 0 {
                 let subject = words.structure(at, self.subject.data, self.subject.pointers);
                 write_tag(&mut words, subject, actor.subject.tag());
-                words.text(subject + self.subject.data * WORD, actor.subject.text());
+                words.text(subject + self.subject.data, actor.subject.text());
             }
-            words.data(at + WORD, actor.token_ref.expose());
+            words.data(at + 1, actor.token_ref.expose());
             let capabilities = actor.capabilities();
             if !capabilities.is_empty() {
-                let list = words.pointers(at + 2 * WORD, capabilities.len());
+                let list = words.pointers(at + 2, capabilities.len());
                 for (index, capability) in capabilities.iter().enumerate() {
-                    words.text(list + index * WORD, capability.as_ref());
+                    words.text(list + index, capability.as_ref());
                 }
             }
         }
@@ -178,9 +178,9 @@ impl Plan {
         if !metadata.is_empty() {
             let list = words.structures(pointer(3), metadata.len(), self.entry_pointers);
             for (index, entry) in metadata.iter().enumerate() {
-                let at = list + index * self.entry_pointers * WORD;
+                let at = list + index * self.entry_pointers;
                 words.text(at, entry.key.as_ref());
-                words.text(at + WORD, entry.value.as_ref());
+                words.text(at + 1, entry.value.as_ref());
             }
         }
     }

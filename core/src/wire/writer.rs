@@ -43,49 +43,48 @@ impl Buffer for &mut [u8] {
 /// Zeroed words that are filled in preorder, as canonical form demands: every object is taken from
 /// the front of what is free, and its pointer is set at once.
 ///
-/// Positions are byte offsets into the message. The caller has computed the exact size.
+/// Places are words from the front of the message. The caller has computed the exact size.
 pub(crate) struct Words<'a> {
-    bytes: &'a mut [u8],
+    words: &'a mut [[u8; WORD]],
     free: usize,
 }
 
 impl<'a> Words<'a> {
-    /// Over zeroed bytes; the first object is taken at `free`.
+    /// Over zeroed bytes, whole words of them; the first object is taken at `free`.
+    #[inline]
     pub(crate) fn new(bytes: &'a mut [u8], free: usize) -> Self {
-        Self { bytes, free }
+        Self { words: bytes.as_chunks_mut().0, free }
     }
 
     /// Sets a word.
     #[inline]
     pub(crate) fn set(&mut self, at: usize, word: u64) {
-        if let Some(place) = self.bytes.get_mut(at..at + WORD) {
-            place.copy_from_slice(&word.to_le_bytes());
+        if let Some(place) = self.words.get_mut(at) {
+            *place = word.to_le_bytes();
         }
     }
 
     /// Takes a struct, sets the pointer at `pointer` to it and gives where it begins.
     #[inline]
     pub(crate) fn structure(&mut self, pointer: usize, data: usize, pointers: usize) -> usize {
-        let (at, offset) = self.take(pointer, data + pointers);
-        self.set(pointer, struct_at(offset, data, pointers));
-        at
+        self.set(pointer, struct_at(self.offset(pointer), data, pointers));
+        self.take(data + pointers)
     }
 
     /// Takes a list of pointers and gives where it begins.
     #[inline]
     pub(crate) fn pointers(&mut self, pointer: usize, count: usize) -> usize {
-        let (at, offset) = self.take(pointer, count);
-        self.set(pointer, list_of_pointers(offset, count));
-        at
+        self.set(pointer, list_of_pointers(self.offset(pointer), count));
+        self.take(count)
     }
 
     /// Takes a list of structs without data and gives where the first begins.
     #[inline]
     pub(crate) fn structures(&mut self, pointer: usize, count: usize, pointers: usize) -> usize {
-        let (at, offset) = self.take(pointer, 1 + count * pointers);
-        self.set(pointer, list_of_structs(offset, count * pointers));
-        self.set(at, tag_of(count, 0, pointers));
-        at + WORD
+        self.set(pointer, list_of_structs(self.offset(pointer), count * pointers));
+        let tag = self.take(1 + count * pointers);
+        self.set(tag, tag_of(count, 0, pointers));
+        tag + 1
     }
 
     /// Takes and fills Data; empty Data stays a null pointer.
@@ -106,17 +105,25 @@ impl<'a> Words<'a> {
 
     #[inline]
     fn fill(&mut self, pointer: usize, content: &[u8], count: usize) {
-        let (at, offset) = self.take(pointer, bytes_to_words(count));
-        self.set(pointer, list_of_bytes(offset, count));
-        if let Some(place) = self.bytes.get_mut(at..at + content.len()) {
+        self.set(pointer, list_of_bytes(self.offset(pointer), count));
+        let at = self.take(bytes_to_words(count));
+        if let Some(room) = self.words.get_mut(at..self.free)
+            && let Some(place) = room.as_flattened_mut().get_mut(..content.len())
+        {
             place.copy_from_slice(content);
         }
     }
 
+    /// What a pointer here to the next object holds as its offset.
     #[inline]
-    fn take(&mut self, pointer: usize, words: usize) -> (usize, usize) {
+    fn offset(&self, pointer: usize) -> usize {
+        self.free - pointer - 1
+    }
+
+    #[inline]
+    fn take(&mut self, words: usize) -> usize {
         let at = self.free;
-        self.free += words * WORD;
-        (at, (at - pointer) / WORD - 1)
+        self.free += words;
+        at
     }
 }
