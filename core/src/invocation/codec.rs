@@ -306,12 +306,12 @@ fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Opti
     if root.data_words > DATA_WORDS || root.pointer_count > POINTERS {
         return None;
     }
-    let word = |index| root.word(&reader, index);
-    context.correlation_id = (u128::from(word(0)) << 64 | u128::from(word(1))).to_be_bytes();
-    context.span_id = word(2).to_be_bytes();
-    context.deadline_ms = word(3);
-    context.trace_flags = word(4) as u8;
-    context.parent_span_id = word(5).to_be_bytes();
+    let [high, low, span, deadline, flags, parent] = root.data::<DATA_WORDS>(&reader);
+    context.correlation_id = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
+    context.span_id = span.to_be_bytes();
+    context.deadline_ms = deadline;
+    context.trace_flags = flags as u8;
+    context.parent_span_id = parent.to_be_bytes();
 
     if let Some(at) = root.pointer(0) {
         context.source_module = reader.text(at)?;
@@ -360,7 +360,8 @@ fn read_union(reader: &mut Reader<'_>, at: usize) -> Option<Option<(u16, Option<
     if union.data_words > 1 || union.pointer_count > 1 {
         return None;
     }
-    Some(Some((union.word(reader, 0) as u16, union.pointer(0))))
+    let [tag] = union.data(reader);
+    Some(Some((tag as u16, union.pointer(0))))
 }
 
 #[inline]

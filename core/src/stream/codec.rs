@@ -308,9 +308,8 @@ fn decode_written_shape(bytes: &[u8]) -> Option<FrameRef<'_>> {
     if root.data_words > DATA_WORDS || root.pointer_count > POINTERS {
         return None;
     }
-    let word = |index| root.word(&reader, index);
-    let stream_id = StreamId::from_words(word(0), word(1)).ok()?;
-    let (word2, word3, word4) = (word(2), word(3), word(4));
+    let [high, low, word2, word3, word4] = root.data::<DATA_WORDS>(&reader);
+    let stream_id = StreamId::from_words(high, low).ok()?;
     let body = match word3 as u16 {
         0 => FrameBody::Open(Open {
             interaction: InteractionKind::from_raw(word2 as u16),

@@ -4,12 +4,14 @@
 //! amplification cannot occur and no limit need be counted. `None` means "not that shape": the general
 //! reader then decides. It never refuses by itself.
 
-use super::pointer::WORD;
+use super::pointer::{
+    WORD, bytes_to_words, list_of_bytes, list_of_pointers, list_of_structs, struct_at, tag_of,
+};
 
-/// A cursor over a message of one segment.
+/// A cursor over a message of one segment. All places are words from the front of the message.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
-    bytes: &'a [u8],
+    words: &'a [[u8; WORD]],
     next: usize,
 }
 
@@ -17,7 +19,7 @@ pub(crate) struct Reader<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct Structure {
     /// Where its data begins.
-    pub(crate) data: usize,
+    data: usize,
     /// Words of data.
     pub(crate) data_words: usize,
     /// Where its pointers begin.
@@ -30,29 +32,26 @@ impl<'a> Reader<'a> {
     /// Over a message whose table says one segment and just its length; gives its root struct too.
     #[inline]
     pub(crate) fn root(bytes: &'a [u8]) -> Option<(Self, Structure)> {
-        let table = u64::from_le_bytes(*bytes.first_chunk()?);
+        let (words, rest) = bytes.as_chunks();
+        let mut reader = Self { words, next: 2 };
         // The low half is the number of segments less one, the high one the words of the first.
-        if table as u32 != 0
-            || (table >> 32) + 1 != (bytes.len() / WORD) as u64
-            || !bytes.len().is_multiple_of(WORD)
-        {
+        let table = reader.word(0)?;
+        if !rest.is_empty() || table as u32 != 0 || (table >> 32) + 1 != words.len() as u64 {
             return None;
         }
-        let mut reader = Self { bytes, next: 2 * WORD };
-        let root = reader.structure(WORD)?;
+        let root = reader.structure(1)?;
         Some((reader, root?))
     }
 
-    /// The word at a byte offset.
     #[inline]
-    pub(crate) fn word(&self, at: usize) -> Option<u64> {
-        self.bytes.get(at..)?.first_chunk().map(|word| u64::from_le_bytes(*word))
+    fn word(&self, at: usize) -> Option<u64> {
+        self.words.get(at).map(|word| u64::from_le_bytes(*word))
     }
 
     /// Whether everything up to the end has been read, as in what we write.
     #[inline]
     pub(crate) fn at_end(&self) -> bool {
-        self.next == self.bytes.len()
+        self.next == self.words.len()
     }
 
     /// The struct behind the pointer at `at`; `Some(None)` for a null pointer.
@@ -62,13 +61,14 @@ impl<'a> Reader<'a> {
         if pointer == 0 {
             return Some(None);
         }
-        if pointer & 3 != 0 || self.target(at, pointer) != self.next {
-            return None;
-        }
         let data_words = (pointer >> 32) as usize & 0xffff;
         let pointer_count = (pointer >> 48) as usize;
-        let data = self.take((data_words + pointer_count) * WORD)?;
-        Some(Some(Structure { data, data_words, pointers: data + data_words * WORD, pointer_count }))
+        if pointer != struct_at(self.offset(at), data_words, pointer_count) {
+            return None;
+        }
+        let data = self.next;
+        self.take(data_words + pointer_count)?;
+        Some(Some(Structure { data, data_words, pointers: data + data_words, pointer_count }))
     }
 
     /// The bytes behind the pointer at `at`; empty for a null pointer.
@@ -78,23 +78,21 @@ impl<'a> Reader<'a> {
         if pointer == 0 {
             return Some(&[]);
         }
-        // A list (1) of bytes (2) that begins at the cursor.
-        if pointer & 3 != 1 || (pointer >> 32) & 7 != 2 || self.target(at, pointer) != self.next {
+        let count = (pointer >> 35) as usize;
+        if pointer != list_of_bytes(self.offset(at), count) {
             return None;
         }
-        let count = (pointer >> 35) as usize;
-        let start = self.take(count.div_ceil(WORD) * WORD)?;
-        self.bytes.get(start..start + count)
+        self.take(bytes_to_words(count))?.as_flattened().get(..count)
     }
 
     /// The text behind the pointer at `at`; empty for a null pointer.
     #[inline]
     pub(crate) fn text(&mut self, at: usize) -> Option<&'a str> {
-        let pointer = self.word(at)?;
         let start = self.next;
+        let pointer = self.word(at)?;
         self.skip_text(at, pointer)?;
-        let count = (pointer >> 35) as usize;
-        std::str::from_utf8(self.bytes.get(start..start + count.saturating_sub(1))?).ok()
+        let text = self.words.get(start..self.next)?.as_flattened();
+        std::str::from_utf8(text.get(..((pointer >> 35) as usize).saturating_sub(1))?).ok()
     }
 
     /// The texts behind `count` pointers in a row from `at` on; a null pointer is an empty one.
@@ -102,12 +100,12 @@ impl<'a> Reader<'a> {
     /// They lie in a row too, each with a NUL at its end, so that one check of UTF-8 does for all.
     #[inline]
     pub(crate) fn texts(&mut self, at: usize, count: usize) -> Option<Texts<'a>> {
-        let pointers = self.bytes.get(at..at.checked_add(count.checked_mul(WORD)?)?)?;
+        let pointers = self.words.get(at..at.checked_add(count)?)?;
         let start = self.next;
-        for (index, pointer) in pointers.as_chunks::<WORD>().0.iter().enumerate() {
-            self.skip_text(at + index * WORD, u64::from_le_bytes(*pointer))?;
+        for (at, pointer) in (at..).zip(pointers) {
+            self.skip_text(at, u64::from_le_bytes(*pointer))?;
         }
-        let texts = std::str::from_utf8(self.bytes.get(start..self.next)?).ok()?;
+        let texts = std::str::from_utf8(self.words.get(start..self.next)?.as_flattened()).ok()?;
         Some(Texts { pointers, texts })
     }
 
@@ -117,15 +115,14 @@ impl<'a> Reader<'a> {
         if pointer == 0 {
             return Some(());
         }
-        if pointer as u32 & 3 != 1 || (pointer >> 32) & 7 != 2 || self.target(at, pointer) != self.next {
+        let count = (pointer >> 35) as usize;
+        if pointer != list_of_bytes(self.offset(at), count) {
             return None;
         }
-        let count = (pointer >> 35) as usize;
-        let start = self.take(count.div_ceil(WORD) * WORD)?;
-        let (last, front) = self.bytes.get(start..self.next)?.as_chunks::<WORD>().0.split_last()?;
-        let nul = first_nul(u64::from_le_bytes(*last));
+        let (last, front) = self.take(bytes_to_words(count))?.split_last()?;
+        let last = u64::from_le_bytes(*last);
         let clean = front.iter().all(|word| first_nul(u64::from_le_bytes(*word)) == WORD);
-        (clean && nul == (count - 1) % WORD).then_some(())
+        (clean && first_nul(last) == (count - 1) % WORD).then_some(())
     }
 
     /// The list of pointers behind the pointer at `at`: where it begins, and how many.
@@ -135,11 +132,13 @@ impl<'a> Reader<'a> {
         if pointer == 0 {
             return Some((0, 0));
         }
-        if pointer & 3 != 1 || (pointer >> 32) & 7 != 6 || self.target(at, pointer) != self.next {
+        let count = (pointer >> 35) as usize;
+        if pointer != list_of_pointers(self.offset(at), count) {
             return None;
         }
-        let count = (pointer >> 35) as usize;
-        Some((self.take(count * WORD)?, count))
+        let start = self.next;
+        self.take(count)?;
+        Some((start, count))
     }
 
     /// The list of structs behind the pointer at `at`: the first one's sections, and how many.
@@ -149,59 +148,64 @@ impl<'a> Reader<'a> {
         if pointer == 0 {
             return Some(None);
         }
-        if pointer & 3 != 1 || (pointer >> 32) & 7 != 7 || self.target(at, pointer) != self.next {
+        let words = (pointer >> 35) as usize;
+        if pointer != list_of_structs(self.offset(at), words) {
             return None;
         }
-        let words = (pointer >> 35) as usize;
-        let start = self.take(words.checked_add(1)?.checked_mul(WORD)?)?;
+        let start = self.next;
+        self.take(words + 1)?;
         let tag = self.word(start)?;
         let count = (tag as u32 >> 2) as usize;
         let data_words = (tag >> 32) as usize & 0xffff;
         let pointer_count = (tag >> 48) as usize;
-        if tag & 3 != 0 || count.checked_mul(data_words + pointer_count)? != words {
+        if tag != tag_of(count, data_words, pointer_count)
+            || count.checked_mul(data_words + pointer_count)? != words
+        {
             return None;
         }
-        let data = start + WORD;
-        let first = Structure { data, data_words, pointers: data + data_words * WORD, pointer_count };
+        let data = start + 1;
+        let first = Structure { data, data_words, pointers: data + data_words, pointer_count };
         Some(Some((first, count)))
     }
 
+    /// What a pointer at `at` to the cursor holds as its offset. The object that the pointer is in has
+    /// been taken, so it lies before the cursor.
     #[inline]
-    fn target(&self, at: usize, pointer: u64) -> usize {
-        // Offsets are signed; a negative one wraps and so never equals the cursor.
-        let offset = (pointer as u32 as i32 >> 2) as isize;
-        at.wrapping_add(WORD).wrapping_add_signed(offset * WORD as isize)
+    fn offset(&self, at: usize) -> usize {
+        self.next.wrapping_sub(at + 1)
     }
 
     #[inline]
-    fn take(&mut self, bytes: usize) -> Option<usize> {
-        let start = self.next;
-        let end = start.checked_add(bytes)?;
-        if end > self.bytes.len() {
-            return None;
-        }
+    fn take(&mut self, count: usize) -> Option<&'a [[u8; WORD]]> {
+        let end = self.next.checked_add(count)?;
+        let taken = self.words.get(self.next..end)?;
         self.next = end;
-        Some(start)
+        Some(taken)
     }
 }
 
 impl Structure {
-    /// A word of data; 0 where the struct is shorter, as in an older schema.
+    /// The first `N` words of data; zeros where the struct is shorter, as in an older schema.
     #[inline]
-    pub(crate) fn word(&self, reader: &Reader<'_>, index: usize) -> u64 {
-        if index < self.data_words { reader.word(self.data + index * WORD).unwrap_or(0) } else { 0 }
+    pub(crate) fn data<const N: usize>(&self, reader: &Reader<'_>) -> [u64; N] {
+        let mut data = [0; N];
+        let found = reader.words.get(self.data..self.data + self.data_words).unwrap_or(&[]);
+        for (word, found) in data.iter_mut().zip(found) {
+            *word = u64::from_le_bytes(*found);
+        }
+        data
     }
 
     /// Where pointer `index` is, if the struct has it.
     #[inline]
     pub(crate) fn pointer(&self, index: usize) -> Option<usize> {
-        (index < self.pointer_count).then(|| self.pointers + index * WORD)
+        (index < self.pointer_count).then_some(self.pointers + index)
     }
 }
 
 /// The texts of a row of pointers.
 pub(crate) struct Texts<'a> {
-    pointers: &'a [u8],
+    pointers: &'a [[u8; WORD]],
     texts: &'a str,
 }
 
@@ -210,10 +214,10 @@ impl<'a> Iterator for Texts<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a str> {
-        let (pointer, pointers) = self.pointers.split_first_chunk()?;
+        let (pointer, pointers) = self.pointers.split_first()?;
         self.pointers = pointers;
         let count = (u64::from_le_bytes(*pointer) >> 35) as usize;
-        let (padded, texts) = self.texts.split_at_checked(count.div_ceil(WORD) * WORD)?;
+        let (padded, texts) = self.texts.split_at_checked(bytes_to_words(count) * WORD)?;
         self.texts = texts;
         padded.get(..count.saturating_sub(1))
     }
