@@ -183,7 +183,9 @@ def system() -> str:
         name = platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except OSError:
         name = ""
-    return f"{name or platform.system()}, {platform.system()} {platform.release()}"
+    return (
+        f"{name or platform.system()}, {platform.system()} {platform.release().partition('-')[0]}"
+    )
 
 
 def table(rows: list[Row], headers: list[dict[str, object]]) -> str:
@@ -223,7 +225,7 @@ def table(rows: list[Row], headers: list[dict[str, object]]) -> str:
 def compiler_version() -> str:
     said = command_says(os.environ.get("CC", "cc"), "--version")
     found = re.search(r"\d+\.\d+(\.\d+)?", said)
-    return f"{said.split()[0]} {found[0]}" if found else said
+    return found[0] if found else said
 
 
 def write_page(page: Path, measured: str) -> None:
@@ -268,13 +270,14 @@ def plot(rows: list[Row]) -> str:
     for row in shown:
         group = groups.setdefault(row.language, {})
         group.setdefault((row.operation, row.size), []).append(row)
-    low = math.log2(min([0.5, *(row.ratio or 1 for row in shown)]))
+    # What is below goes to the edge, and its number beside it.
+    low = math.log2(max(0.25, min([0.5, *(row.ratio or 1 for row in shown)])))
     high = math.log2(max([16.0, *(row.ratio or 1 for row in shown)]) * 1.15)
 
     def x(ratio: float) -> float:
-        return LEFT + (math.log2(ratio) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return LEFT + (max(math.log2(ratio), low) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    peers = {"Rust": "capnp crate", "Python": "pycapnp", "Go": "go-capnp", "C": "Rust"}
+    peers = {"Rust": "the capnp crate", "Python": "pycapnp", "Go": "go-capnp", "C": "Rust"}
     marks: list[str] = []
     y = TOP
     for language, group in groups.items():
@@ -299,6 +302,10 @@ def plot(rows: list[Row]) -> str:
                 )
             for row in found:
                 at, kind = x(row.ratio or 1), kind_of(row.peer or "")
+                if math.log2(row.ratio or 1) < low:
+                    marks.append(
+                        f'<text class="note" x="{at + 9:.1f}" y="{y}">{times(row.ratio)}</text>'
+                    )
                 title = f"<title>{escape(f'{times(row.ratio)} {row.peer}')}</title>"
                 if kind == "best":
                     marks.append(

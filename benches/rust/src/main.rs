@@ -71,6 +71,16 @@ fn tell(operation: &str, size: usize, mut ours: impl FnMut()) {
     }));
 }
 
+/// Puts the body of a message into a second segment, behind a far pointer: only the general reader
+/// takes that.
+fn in_two_segments(message: &mut Vec<u8>) {
+    let words = (message.len() / 8 - 1) as u32;
+    let far: u64 = 2 | 1 << 32;
+    let table = [1u32, 1, words, 0].map(u32::to_le_bytes).concat();
+    let body = message.split_off(8);
+    *message = [table, far.to_le_bytes().to_vec(), body].concat();
+}
+
 fn print(line: Value) {
     println!("{line}");
 }
@@ -137,6 +147,17 @@ fn main() {
         compare("frame decode, canonical alone", size, canonical, "capnp, is_canonical", || {
             peer::frame_decode_canonical(&encoded);
         });
+
+        // What others write has another shape: full sections, and their own order.
+        peer::frame_encode(payload, theirs);
+        let foreign = theirs.clone();
+        compare(
+            "frame decode, capnp's bytes",
+            size,
+            || ours::frame_decode(&foreign),
+            "capnp",
+            || peer::frame_decode(&foreign),
+        );
     }
 
     let encoded = context.encode();
@@ -189,6 +210,25 @@ fn main() {
     compare("context decode, canonical alone", size, canonical, "capnp, is_canonical", || {
         peer::context_decode_canonical(&encoded);
     });
+
+    peer::context_encode(theirs);
+    let foreign = theirs.clone();
+    compare(
+        "context decode, capnp's bytes",
+        size,
+        || ours::context_decode(&foreign),
+        "capnp",
+        || peer::context_decode(&foreign),
+    );
+    let mut segments = foreign.clone();
+    in_two_segments(&mut segments);
+    compare(
+        "context decode, two segments",
+        size,
+        || ours::context_decode(&segments),
+        "capnp",
+        || peer::context_decode(&segments),
+    );
 
     let payload = samples::payload(64);
     let payload = black_box(payload.as_slice());
