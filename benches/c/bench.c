@@ -15,7 +15,7 @@
 /* Nanoseconds of so many iterations in Rust: benches/rust/src/lent.rs. */
 int64_t ixt_bench_rust(uint32_t operation, size_t size, uint64_t iterations);
 
-enum { ROUNDS = 41, BATCH_NS = 1500000, MOST_ROOM = (64 << 10) + 512 };
+enum { ROUNDS = 101, BATCH_NS = 1500000, MOST_ROOM = (64 << 10) + 512 };
 enum { FRAME_ENCODE, FRAME_DECODE, CONTEXT_ENCODE, CONTEXT_DECODE, SEND = 5, CONTEXT_BUILD };
 
 /* Allocations, by standing in front of glibc's. */

@@ -9,7 +9,7 @@ import (
 // benches/rust/src/measure.rs.
 const (
 	batch  = 2 * time.Millisecond
-	rounds = 31
+	rounds = 81
 )
 
 type taken struct{ ours, peer, ratio float64 }

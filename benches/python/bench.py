@@ -27,7 +27,7 @@ from ixt_sdk.invocation import OperatorSubject, ServiceTarget
 # Short batches of one and the other take turns, so that whatever else the machine does meets both:
 # see benches/rust/src/measure.rs.
 BATCH = 0.002
-ROUNDS = 31
+ROUNDS = 81
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 stream_schema = capnp.load(str(SCHEMAS / "ipc_streaming.capnp"))

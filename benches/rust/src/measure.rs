@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// How long one batch shall take.
 const BATCH: Duration = Duration::from_micros(1500);
 /// Rounds of one batch each.
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 101;
 
 /// What a pair of operations takes.
 #[derive(Debug, Clone, Copy)]
