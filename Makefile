@@ -135,7 +135,12 @@ check: test lint docs drift ## what CI runs: tests, linters, documentation, noth
 	@echo 'all checks passed'
 
 bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
-	$(PY) benches/report.py
+	cargo build --release --locked -p ixt-bench
+	$(CC) -std=c11 -O2 -Ibindings/c/include -o $(BUILD)/bench-c benches/c/bench.c \
+		-L$(RELEASE) -lixt -lixt_bench -Wl,-rpath,$(RELEASE)
+	cd benches/go && go build -o $(CURDIR)/$(BUILD)/bench-go .
+	$(PY) benches/report.py --rust $(RELEASE)/ixt-bench --c $(BUILD)/bench-c --go $(BUILD)/bench-go \
+		--python "$(PY) benches/python/bench.py" --markdown docs/benchmarks.md --plot docs/benchmarks.svg
 
 clean: ## remove what was built
 	cargo clean
