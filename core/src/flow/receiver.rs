@@ -142,8 +142,9 @@ impl Receiver {
         if u64::from(frames) > self.unconsumed {
             return Err(ErrorKind::InvalidGrant);
         }
-        let due = self.consumed + frames;
         let step = (self.window / 2).max(1);
+        // Less than a step is due already, so a sum that overflows is past the bound as well.
+        let due = self.consumed.checked_add(frames).ok_or(ErrorKind::WindowOverflow)?;
         if due >= step && due > MAX_CREDIT - self.outstanding {
             return Err(ErrorKind::WindowOverflow);
         }

@@ -140,6 +140,11 @@ impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
     fn check(&mut self) -> Result<()> {
         self.check_texts()?;
         self.settle()?;
+        self.check_size()
+    }
+
+    /// The limit on what a settled context encodes to.
+    pub(super) fn check_size(&self) -> Result<()> {
         if !self.is_small() && self.encoded_len() > MAX_CONTEXT {
             return Err(Error::new(ErrorKind::ContextTooLarge));
         }

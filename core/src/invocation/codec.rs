@@ -469,6 +469,8 @@ fn decode_any_shape(bytes: &[u8]) -> Result<ContextRef<'_>> {
     if matches!(context.target, Target::Unknown(_)) || matches!(context.actor.subject, Subject::Unknown(_)) {
         context.message = Some(bytes);
     }
+    // Two pointers may lead to the same words, which canonical form writes twice.
+    context.check_size()?;
     Ok(context)
 }
 

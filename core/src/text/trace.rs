@@ -93,6 +93,28 @@ struct Input {
     consume: Option<u32>,
 }
 
+impl Input {
+    /// Looked at before anything is done, for a line that is refused does nothing.
+    fn is_one(&self) -> bool {
+        let Self { open, send, ticket, grant, close, fail, cancel, time, receive, wait, drop, consume } =
+            self;
+        let inputs = [
+            open.is_some(),
+            send.is_some(),
+            grant.is_some(),
+            close.is_some(),
+            fail.is_some(),
+            cancel.is_some(),
+            time.is_some(),
+            receive.is_some(),
+            wait.is_some(),
+            drop.is_some(),
+            consume.is_some(),
+        ];
+        inputs.into_iter().filter(|given| *given).count() == 1 && (ticket.is_none() || send.is_some())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OpenInput {
@@ -231,6 +253,9 @@ impl Endpoint {
         transmit: &mut Vec<FrameText>,
         events: &mut Vec<EventText>,
     ) -> Result<Result<ResultText>> {
+        if !input.is_one() {
+            return Err(Error::new(ErrorKind::BadJson).in_field("input"));
+        }
         let Input { open, send, ticket, grant, close, fail, cancel, time, receive, wait, drop, consume } =
             input;
         let stream = &mut self.stream;
@@ -289,13 +314,8 @@ impl Endpoint {
                 Ok(ResultText::Ok)
             }),
             consume.map(|frames| stream.consume(frames).map(done)),
-        ]
-        .into_iter()
-        .flatten();
-        match (results.next(), results.next(), ticket.is_none() || send.is_some()) {
-            (Some(result), None, true) => Ok(result),
-            _ => Err(Error::new(ErrorKind::BadJson).in_field("input")),
-        }
+        ];
+        results.iter_mut().find_map(Option::take).ok_or(Error::new(ErrorKind::BadJson).in_field("input"))
     }
 
     fn event(&self, event: Event) -> Option<EventText> {
@@ -359,5 +379,36 @@ impl From<State> for StateText {
             outstanding: state.outstanding,
             ignored: state.ignored,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_refused_does_nothing() {
+        let mut trace = Trace::default();
+        let id = "00".repeat(15) + "01";
+        for line in
+            [r#"{"endpoint":"opener","kind":"bidiStream"}"#, &format!(r#"{{"open":{{"stream_id":"{id}"}}}}"#)]
+        {
+            trace.line(line).unwrap();
+        }
+        let now = |trace: &mut Trace| trace.line(r#"{"time":0}"#).unwrap().unwrap();
+        let before = now(&mut trace);
+        for refused in [
+            "{}",
+            r#"{"ticket":1}"#,
+            r#"{"grant":3,"ticket":1}"#,
+            r#"{"grant":3,"close":"completed"}"#,
+            r#"{"grant":3,"receive":{"stream_id":"00","credit":{"frames":1}}}"#,
+        ] {
+            assert_eq!(trace.line(refused).unwrap_err().kind(), ErrorKind::BadJson, "{refused}");
+            assert_eq!(now(&mut trace), before, "{refused}");
+        }
+        let refused = r#"{"receive":{"stream_id":"00","credit":{"frames":1}}}"#;
+        assert_eq!(trace.line(refused).unwrap_err().kind(), ErrorKind::BadIdLength);
+        assert_eq!(now(&mut trace), before);
     }
 }

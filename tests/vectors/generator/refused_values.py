@@ -19,6 +19,7 @@ from .words import (
     BYTE,
     COMPOSITE,
     POINTER,
+    WORD,
     list_pointer,
     message,
     padded,
@@ -39,6 +40,7 @@ def values_refused() -> Iterator[Refusal]:
     yield from _keys()
     yield from _duplicates()
     yield from _traversal()
+    yield from _shared()
 
 
 def _both(name: str, kind: str, value: Value) -> Iterator[Refusal]:
@@ -253,3 +255,21 @@ def _traversal() -> Iterator[Refusal]:
     laid[8:10] = [1, list_pointer(0, BYTE, size)]
     encoded = message(words(*laid) + blob)
     yield bad_bytes("context/traversal/one-text-for-four-fields", kind, encoded, False)
+
+
+def _shared() -> Iterator[Refusal]:
+    """Two pointers at one text, so that canonical form, which holds it twice, is above the limit.
+
+    Within the bound on traversal, and the message itself within the limit on a context.
+    """
+    for text_words in (1022, 1500, 2040):
+        size = text_words * WORD
+        laid = words(
+            struct_pointer(0, 0, 2),
+            list_pointer(2, BYTE, size),
+            struct_pointer(0, 0, 1),
+            list_pointer(0, BYTE, size),
+        )
+        encoded = message(laid + b"t" * (size - 1) + b"\0")
+        name = f"context/limit/one-text-of-{size}-for-two-fields"
+        yield bad_bytes(name, "ContextTooLarge", encoded, False)
