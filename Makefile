@@ -30,7 +30,7 @@ toolchain:
 
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
-core:
+core: toolchain
 	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay
 
 clib: core
@@ -114,7 +114,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 docs: toolchain ## the Rust documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt
 
-schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, the Python stubs
+schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header
 	@tools/toolchain.sh capnp
 	PYTHON=$(PY) schemas/regenerate.sh
 
