@@ -2,7 +2,7 @@
 //!
 //! `IXT_WRITE=1 cargo test -p ixt-c --test header` writes it anew.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cbindgen::{Builder, Config, DocumentationStyle, ItemType, Language, Style};
 use ixt_core::ErrorKind;
@@ -94,9 +94,9 @@ fn generate() -> String {
 
 /// The names of all enums: no function mentions them, as numbers of later versions must pass.
 fn enums(crate_dir: &str) -> Vec<String> {
-    let sources = std::fs::read_dir(Path::new(crate_dir).join("src")).expect("src");
-    let mut names: Vec<String> = sources
-        .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a source"))
+    let mut names: Vec<String> = sources(&Path::new(crate_dir).join("src"))
+        .into_iter()
+        .map(|file| std::fs::read_to_string(file).expect("a source"))
         .flat_map(|source| {
             let names = source.lines().filter_map(|line| line.strip_prefix("pub enum "));
             names.map(|rest| rest.trim_end_matches(" {").to_owned()).collect::<Vec<_>>()
@@ -104,6 +104,12 @@ fn enums(crate_dir: &str) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The files below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
 fn version_macros() -> String {
@@ -254,9 +260,7 @@ fn every_function_says_what_it_owns_returns_and_which_threads_may_call() {
 
 #[test]
 fn unsafe_code_stands_in_one_file() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in std::fs::read_dir(sources).expect("src") {
-        let path = file.expect("a file").path();
+    for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let source = std::fs::read_to_string(&path).expect("a source");
         let has = source.lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
