@@ -49,7 +49,7 @@ impl Bounds {
             credits: &[0, 1],
             late: false,
         };
-        let waits = Self { waits: 1, grants: 0, ..any.clone() };
+        let waits = Self { waits: 1, credits: &[0], ..any.clone() };
         let patient = Self { application: Application::Patient, messages: 2, grants: 2, ..any.clone() };
         vec![
             any.clone(),
