@@ -51,12 +51,15 @@ impl Bounds {
         };
         let waits = Self { waits: 1, credits: &[0], ..any.clone() };
         let patient = Self { application: Application::Patient, messages: 2, grants: 2, ..any.clone() };
-        vec![
-            any.clone(),
-            if kind == InteractionKind::BidiStream { any } else { waits },
+        let mut models = vec![
             Self { waits: 1, late: true, ..patient.clone() },
             Self { window: Some(2), credits: &[1, 2], ..patient },
-        ]
+        ];
+        if kind != InteractionKind::BidiStream {
+            models.push(waits);
+        }
+        models.push(any);
+        models
     }
 
     /// Three messages and three grants each way, by hand and by a window, with tickets and with messages

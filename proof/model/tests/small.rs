@@ -18,7 +18,7 @@ fn every_property_holds() {
 /// the SDKs open with the whole window. The model must find it, or its property of progress says nothing.
 #[test]
 fn a_first_credit_below_half_a_window_halts() {
-    let window = Bounds::small(InteractionKind::ServerStream).pop().unwrap();
+    let window = Bounds::small(InteractionKind::ServerStream).swap_remove(1);
     for (credits, halts) in [(&[1][..], true), (&[2][..], false)] {
         let report = run(&Bounds { window: Some(4), credits, messages: 3, ..window.clone() }, 1);
         let found = report.failed.iter().any(|(name, _)| *name == "no deadlock while the reader grants");
