@@ -299,7 +299,10 @@ impl Stream {
         let stream_id = self.id?;
         let body = match self.receiver.take_pending() {
             Some(frames) => FrameBody::Credit(crate::stream::Credit { frames }),
-            None => self.take_last()?,
+            None => {
+                let last = self.last.take()?;
+                self.body_of(last)?
+            }
         };
         Some(Frame { stream_id, body })
     }
@@ -514,10 +517,11 @@ impl Stream {
         Received::Ignored
     }
 
-    /// The frame that ends a direction or the stream, if it has not left yet.
-    fn take_last(&mut self) -> Option<FrameBody<Vec<u8>, String>> {
+    /// What the frame that ends a direction or the stream says.
+    #[cold]
+    fn body_of(&self, last: Last) -> Option<FrameBody<Vec<u8>, String>> {
         let sequence = self.sender.sent();
-        Some(match (self.last.take()?, self.outcome.as_deref()) {
+        Some(match (last, self.outcome.as_deref()) {
             (Last::Outcome, Some(Outcome::Failed(failure))) => FrameBody::Error(StreamError {
                 code: failure.code,
                 sequence,
