@@ -27,7 +27,14 @@ COUNT = 10_000
 def executed(program: str, operation: str, count: int) -> int:
     """Instructions of a whole run."""
     run = subprocess.run(
-        ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, operation, str(count)],
+        [
+            "valgrind",
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            program,
+            operation,
+            str(count),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -72,7 +79,9 @@ def check(program: str) -> int:
             + (f" MORE THAN {TOLERANCE:.0%}" if wrong else "")
         )
     if failed:
-        print("instructions: find out why; if it is meant, `make instructions` writes the new counts")
+        print(
+            "instructions: find out why; if it is meant, `make instructions` writes the new counts"
+        )
     return 1 if failed else 0
 
 
@@ -84,7 +93,9 @@ def write(program: str) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--check", metavar="PROGRAM")
     action.add_argument("--write", metavar="PROGRAM")
