@@ -16,7 +16,7 @@ COUNTS := $(BUILD)/counts
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs parity
+	toolchain core clib wheel relay prove instructions test-instructions test-schedules test-rust test-c test-python test-go test-model test-docs parity
 
 help: ## this page
 	@printf 'Ixt: one core, four languages, the same bytes\n\n'
@@ -94,6 +94,19 @@ parity: test-rust test-c test-python test-go
 test-relay: build
 	$(PY) -m pytest -q examples/relay/tests
 
+# The Rust SDK under decided schedules, a few of each sort; `make prove` runs many.
+test-schedules: toolchain
+	proof/schedules.sh
+
+# Built by itself, so that what else is built does not change it.
+$(RELEASE)/ixt-instructions: FORCE
+	cargo build --release --locked -p ixt-bench --bin ixt-instructions
+FORCE:
+
+test-instructions: $(RELEASE)/ixt-instructions
+	@tools/toolchain.sh valgrind
+	$(PYTHON) benches/instructions.py --check $<
+
 ## -- checks -----------------------------------------------------------------------------------------
 
 fmt: $(VENV)/.tools ## format everything
@@ -108,7 +121,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches; do \
+	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
@@ -131,8 +144,15 @@ drift: schemas
 	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)
 	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas
 
-check: test lint docs drift ## what CI runs: tests, linters, documentation, nothing generated differs
+check: test test-schedules test-instructions lint docs drift ## what CI runs: tests, linters, documentation, nothing generated differs
 	@echo 'all checks passed'
+
+instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operations execute; writes benches/instructions.json
+	@tools/toolchain.sh valgrind
+	$(PYTHON) benches/instructions.py --write $<
+
+prove: wheel clib ## the long rest of the proof: models, schedules, planted bugs, stress; one line each
+	PYTHON=$(CURDIR)/$(PY) proof/prove.sh
 
 bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
 	$(PY) benches/report.py
