@@ -16,7 +16,7 @@ COUNTS := $(BUILD)/counts
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs parity
+	toolchain core clib wheel relay prove instructions test-instructions test-schedules test-rust test-c test-python test-go test-model test-docs parity
 
 help: ## this page
 	@printf 'Ixt: one core, four languages, the same bytes\n\n'
@@ -93,6 +93,19 @@ parity: test-rust test-c test-python test-go
 test-relay: build
 	$(PY) -m pytest -q examples/relay/tests
 
+# The Rust SDK under decided schedules, a few of each sort; `make prove` runs many.
+test-schedules: toolchain
+	proof/schedules.sh
+
+# Built by itself, so that what else is built does not change it.
+$(RELEASE)/ixt-instructions: FORCE
+	cargo build --release --locked -p ixt-bench --bin ixt-instructions
+FORCE:
+
+test-instructions: $(RELEASE)/ixt-instructions
+	@tools/toolchain.sh valgrind
+	$(PYTHON) benches/instructions.py --check $<
+
 ## -- checks -----------------------------------------------------------------------------------------
 
 fmt: $(VENV)/.tools ## format everything
@@ -107,7 +120,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches; do \
+	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
@@ -131,7 +144,14 @@ drift: schemas
 	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas
 
 # The tests come last, so that what CI prints ends with their closing lines.
-check: lint docs drift test ## what CI runs: formatters, linters, documentation, nothing generated differs, tests
+check: lint docs drift test-instructions test-schedules test ## what CI runs: formatters, linters, documentation, nothing generated differs, tests
+
+instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operations execute; writes benches/instructions.json
+	@tools/toolchain.sh valgrind
+	$(PYTHON) benches/instructions.py --write $<
+
+prove: wheel clib ## the long rest of the proof: models, schedules, planted bugs, stress; one line each
+	PYTHON=$(CURDIR)/$(PY) proof/prove.sh
 
 bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench

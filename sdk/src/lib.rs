@@ -7,6 +7,7 @@ mod handle;
 mod sender;
 mod shared;
 mod sink;
+mod sync;
 
 pub use error::{RecvError, SendError};
 pub use handle::{Settings, StreamHandle};

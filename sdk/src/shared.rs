@@ -1,7 +1,7 @@
 //! One stream, its sink and those who wait, behind one lock.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ixt_core::flow::{Effect, Event, Outcome, Received, Stream, Ticket};
@@ -10,6 +10,7 @@ use ixt_core::{Error, ErrorKind, Limits};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
+use crate::sync::{Mutex, MutexGuard};
 use crate::{FrameSink, SendError, SinkClosed};
 
 /// What the sender and the handle of a stream share.

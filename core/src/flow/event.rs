@@ -40,6 +40,20 @@ pub enum Event {
     Violation(Violation),
 }
 
+/// An event as it waits in the engine: what the outcome says is not kept twice, so that an idle stream
+/// is small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Note {
+    Credit(u32),
+    Ready(Ticket),
+    Ended(Ticket),
+    Closed(CloseReason),
+    Finished,
+    /// Failed or cancelled, as the outcome says.
+    Broken,
+    Violation(Violation),
+}
+
 /// Who ended the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum By {
@@ -61,7 +75,7 @@ impl By {
 }
 
 /// Why a stream failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Failure {
     /// The code.
     pub code: StreamErrorCode,
@@ -74,7 +88,7 @@ pub struct Failure {
 }
 
 /// Why a stream was cancelled.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cancellation {
     /// The reason.
     pub reason: CancelReason,
@@ -85,7 +99,7 @@ pub struct Cancellation {
 }
 
 /// How a stream ended. The first terminal event decides; nothing changes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Both directions ended in order. In a bidi stream that ends with two reasons, the one that is not
     /// `completed`, the peer's before one's own.

@@ -5,7 +5,7 @@ use crate::stream::StreamErrorCode;
 use crate::wire::{ErrorKind, MAX_CREDIT};
 
 /// The receiver half.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Receiver {
     pub(super) half: Half,
     /// Exactly one message, with its implicit credit.
@@ -16,8 +16,9 @@ pub(super) struct Receiver {
     expected: u64,
     /// Granted and not yet transmitted; grants merge here.
     pending: u32,
-    /// The final sequence of the peer's close frame, if one ended this half; kept after the stream's end.
-    closed_at: Option<u64>,
+    /// Whether the peer's close frame ended this half; its number is then `expected`. Kept after the
+    /// stream's end.
+    by_close: bool,
     /// Frames in the window of automatic grants; 0 where grants are manual.
     window: u32,
     /// Delivered to the application and not yet consumed.
@@ -44,7 +45,7 @@ impl Receiver {
             outstanding: 0,
             expected: 0,
             pending: 0,
-            closed_at: None,
+            by_close: false,
             window: window.unwrap_or(0),
             unconsumed: 0,
             consumed: 0,
@@ -79,7 +80,7 @@ impl Receiver {
             FlowControlViolation, ProtocolViolation, ResourceExhausted, SequenceViolation,
         };
         if self.half != Half::Open {
-            return Err(if self.closed_at.is_some() { Refused::AfterClose } else { Refused::Ignored });
+            return Err(if self.by_close { Refused::AfterClose } else { Refused::Ignored });
         }
         if self.one && self.expected > 0 {
             return Err(Refused::Violates(ProtocolViolation, "more than one message"));
@@ -103,10 +104,8 @@ impl Receiver {
     pub(super) fn close(&mut self, final_sequence: u64) -> Result<(), Refused> {
         use StreamErrorCode::{ProtocolViolation, SequenceViolation};
         if self.half != Half::Open {
-            return Err(match self.closed_at {
-                Some(closed_at) if closed_at != final_sequence => Refused::AfterClose,
-                _ => Refused::Ignored,
-            });
+            let other = self.by_close && final_sequence != self.expected;
+            return Err(if other { Refused::AfterClose } else { Refused::Ignored });
         }
         if final_sequence != self.expected {
             return Err(Refused::Violates(SequenceViolation, "final sequence does not match"));
@@ -115,7 +114,7 @@ impl Receiver {
             return Err(Refused::Violates(ProtocolViolation, "close without the required message"));
         }
         self.end(Half::Closed);
-        self.closed_at = Some(final_sequence);
+        self.by_close = true;
         Ok(())
     }
 
@@ -170,7 +169,7 @@ impl Receiver {
 
     /// A half that was never there, of an endpoint that only sends: closed by the peer with nothing sent.
     pub(super) fn absent() -> Self {
-        Self { half: Half::Closed, closed_at: Some(0), ..Self::idle(None) }
+        Self { half: Half::Closed, by_close: true, ..Self::idle(None) }
     }
 
     fn give(&mut self, frames: u32) {

@@ -27,7 +27,7 @@ impl Ticket {
 }
 
 /// The sender half.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Sender {
     pub(super) half: Half,
     /// Exactly one message, with its implicit credit.
@@ -36,11 +36,10 @@ pub(super) struct Sender {
     credit: u32,
     /// Data frames accepted, so the next sequence.
     sent: u64,
-    /// Tickets without a credit, oldest first. Credit goes to them before anybody else, so while there
-    /// are any, `credit` is 0.
-    waiting: VecDeque<Ticket>,
-    /// Tickets that hold one credit each, oldest first.
-    ready: VecDeque<Ticket>,
+    /// Tickets, oldest first. The first `held` hold one credit each; the others wait for theirs. Credit
+    /// goes to those before anybody else, so while any waits, `credit` is 0.
+    tickets: VecDeque<Ticket>,
+    held: u32,
     next_ticket: u64,
 }
 
@@ -51,8 +50,8 @@ impl Sender {
             one: false,
             credit: 0,
             sent: 0,
-            waiting: VecDeque::new(),
-            ready: VecDeque::new(),
+            tickets: VecDeque::new(),
+            held: 0,
             next_ticket: 0,
         }
     }
@@ -88,7 +87,7 @@ impl Sender {
         }
         match ticket {
             None if self.credit > 0 => self.credit -= 1,
-            Some(ticket) if take(&mut self.ready, ticket) => {}
+            Some(ticket) if self.take_held(ticket) => {}
             _ => return Err(ErrorKind::CreditExhausted),
         }
         let sequence = self.sent;
@@ -108,20 +107,21 @@ impl Sender {
         }
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.waiting.push_back(ticket);
+        self.tickets.push_back(ticket);
         Ok((ticket, self.hand_out().is_some()))
     }
 
     /// Gives a ticket up. Where it held a credit, the credit passes on: to the ticket that is returned,
     /// or to nobody.
     pub(super) fn drop_ticket(&mut self, ticket: Ticket) -> Option<Ticket> {
-        if take(&mut self.ready, ticket) {
+        if self.take_held(ticket) {
             self.credit += 1;
-            self.hand_out()
-        } else {
-            take(&mut self.waiting, ticket);
-            None
+            return self.hand_out();
         }
+        if let Ok(place) = self.tickets.binary_search(&ticket) {
+            self.tickets.remove(place);
+        }
+        None
     }
 
     /// Takes a credit frame; false where it is to be ignored.
@@ -133,7 +133,7 @@ impl Sender {
             return Err("a grant of zero");
         }
         // Credit that tickets hold has not been spent, so it counts for the bound.
-        let outstanding = u64::from(self.credit) + self.ready.len() as u64 + u64::from(frames);
+        let outstanding = u64::from(self.credit) + u64::from(self.held) + u64::from(frames);
         if outstanding > u64::from(MAX_CREDIT) {
             return Err("credit beyond 2^31 - 1");
         }
@@ -146,10 +146,9 @@ impl Sender {
         if self.credit == 0 {
             return None;
         }
-        let ticket = self.waiting.pop_front()?;
+        let ticket = *self.tickets.get(self.held as usize)?;
         self.credit -= 1;
-        let place = self.ready.partition_point(|held| *held < ticket);
-        self.ready.insert(place, ticket);
+        self.held += 1;
         Some(ticket)
     }
 
@@ -165,12 +164,20 @@ impl Sender {
     /// Ends the half; the tickets that still wait come back, oldest first.
     pub(super) fn end(&mut self, half: Half) -> VecDeque<Ticket> {
         self.half = half;
-        self.ready = VecDeque::new();
-        std::mem::take(&mut self.waiting)
+        let mut waiting = std::mem::take(&mut self.tickets);
+        waiting.drain(..std::mem::take(&mut self.held) as usize);
+        waiting
     }
-}
 
-/// Removes a ticket from a queue in ascending order.
-fn take(queue: &mut VecDeque<Ticket>, ticket: Ticket) -> bool {
-    queue.binary_search(&ticket).ok().and_then(|place| queue.remove(place)).is_some()
+    /// Takes a ticket that holds a credit out of the queue, and the credit from it.
+    fn take_held(&mut self, ticket: Ticket) -> bool {
+        match self.tickets.binary_search(&ticket) {
+            Ok(place) if place < self.held as usize => {
+                self.tickets.remove(place);
+                self.held -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::event::Note;
 use super::receiver::{Receiver, Refused};
 use super::sender::Sender;
 use super::state::{Half, State};
@@ -18,7 +19,10 @@ use crate::wire::{Error, ErrorKind, Limits, MAX_CREDIT, Result};
 ///
 /// Not shared: one thread at a time, behind a lock of the language's own where it must be. See the
 /// [module](super) for the contract.
-#[derive(Debug)]
+///
+/// A stream that is idle takes at most 256 bytes. Clones, comparisons and hashes are for models and tests:
+/// equal streams answer everything equally, and two that go on from one state must not share a transport.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stream {
     role: Role,
     limits: Limits,
@@ -32,11 +36,19 @@ pub struct Stream {
     receiver: Receiver,
     /// The reasons of the two closes, own and peer's, as far as they are known.
     reasons: [Option<CloseReason>; 2],
-    outcome: Option<Outcome>,
-    /// The one frame that ends a direction or the stream and has not left yet.
-    last: Option<FrameBody<Vec<u8>, String>>,
-    events: VecDeque<Event>,
+    outcome: Option<Box<Outcome>>,
+    last: Option<Last>,
+    notes: VecDeque<Note>,
     ignored: u64,
+}
+
+/// The one frame that ends a direction or the stream and has not left yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Last {
+    /// A close, with this end's reason.
+    Close,
+    /// The error or cancel of the outcome.
+    Outcome,
 }
 
 impl Stream {
@@ -55,7 +67,7 @@ impl Stream {
             reasons: [None; 2],
             outcome: None,
             last: None,
-            events: VecDeque::new(),
+            notes: VecDeque::new(),
             ignored: 0,
         }
     }
@@ -130,7 +142,7 @@ impl Stream {
     pub fn wait(&mut self) -> Result<Ticket> {
         let (ticket, ready) = self.sender.wait()?;
         if ready {
-            self.events.push_back(Event::Ready(ticket));
+            self.note(Note::Ready(ticket));
         }
         Ok(ticket)
     }
@@ -139,7 +151,7 @@ impl Stream {
     /// Tickets that are spent or unknown are no matter.
     pub fn drop_ticket(&mut self, ticket: Ticket) {
         if let Some(next) = self.sender.drop_ticket(ticket) {
-            self.events.push_back(Event::Ready(next));
+            self.note(Note::Ready(next));
         }
     }
 
@@ -171,7 +183,7 @@ impl Stream {
         if !self.sender.may_close()? {
             return Ok(Effect::AlreadyEnded);
         }
-        self.last = Some(FrameBody::Close(Close { reason, final_sequence: self.sender.sent() }));
+        self.last = Some(Last::Close);
         self.end_sender(Half::Closed);
         self.reasons[0] = Some(reason);
         if self.role == Role::Responder && self.kind != InteractionKind::BidiStream {
@@ -193,7 +205,7 @@ impl Stream {
         check_message(message, "message")?;
         check_details(details, "details")?;
         let failure = Failure { code, message: message.to_owned(), details: details.to_vec(), by: By::Local };
-        self.end_as_failed(failure);
+        self.end_both(Outcome::Failed(failure), Some(Last::Outcome));
         Ok(Effect::Done)
     }
 
@@ -206,7 +218,8 @@ impl Stream {
             return Ok(Effect::AlreadyEnded);
         }
         check_message(message, "message")?;
-        self.end_as_cancelled(Cancellation { reason, message: message.to_owned(), by: By::Local });
+        let cancellation = Cancellation { reason, message: message.to_owned(), by: By::Local };
+        self.end_both(Outcome::Cancelled(cancellation), Some(Last::Outcome));
         Ok(Effect::Done)
     }
 
@@ -219,8 +232,8 @@ impl Stream {
                 message: "the deadline passed".to_owned(),
                 by: By::Local,
             };
-            self.events.push_back(Event::Cancelled(cancellation.clone()));
-            self.end_as_cancelled(cancellation);
+            self.note(Note::Broken);
+            self.end_both(Outcome::Cancelled(cancellation), Some(Last::Outcome));
         }
     }
 
@@ -253,7 +266,7 @@ impl Stream {
             (_, FrameBody::Credit(credit)) => self.receive_credit(credit.frames),
             _ if self.has_ended() => self.ignore(),
             (_, FrameBody::Unknown(_)) => {
-                self.events.push_back(Event::Violation(Violation::UnknownFrame));
+                self.note(Note::Violation(Violation::UnknownFrame));
                 self.ignore()
             }
             (_, FrameBody::Open(_)) => {
@@ -266,15 +279,15 @@ impl Stream {
                     details: error.details.to_vec(),
                     by: By::Peer,
                 };
-                self.events.push_back(Event::Failed(failure.clone()));
-                self.end_both(Half::Failed, Outcome::Failed(failure), None);
+                self.note(Note::Broken);
+                self.end_both(Outcome::Failed(failure), None);
                 Received::Done
             }
             (_, FrameBody::Cancel(cancel)) => {
                 let cancellation =
                     Cancellation { reason: cancel.reason, message: cancel.message.to_owned(), by: By::Peer };
-                self.events.push_back(Event::Cancelled(cancellation.clone()));
-                self.end_both(Half::Cancelled, Outcome::Cancelled(cancellation), None);
+                self.note(Note::Broken);
+                self.end_both(Outcome::Cancelled(cancellation), None);
                 Received::Done
             }
         }
@@ -286,14 +299,29 @@ impl Stream {
         let stream_id = self.id?;
         let body = match self.receiver.take_pending() {
             Some(frames) => FrameBody::Credit(crate::stream::Credit { frames }),
-            None => self.last.take()?,
+            None => {
+                let last = self.last.take()?;
+                self.body_of(last)?
+            }
         };
         Some(Frame { stream_id, body })
     }
 
     /// The next event; `None` when there are none.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        Some(match self.notes.pop_front()? {
+            Note::Credit(frames) => Event::Credit(frames),
+            Note::Ready(ticket) => Event::Ready(ticket),
+            Note::Ended(ticket) => Event::Ended(ticket),
+            Note::Closed(reason) => Event::Closed(reason),
+            Note::Finished => Event::Finished,
+            Note::Broken => match self.outcome.as_deref()? {
+                Outcome::Failed(failure) => Event::Failed(failure.clone()),
+                Outcome::Cancelled(cancellation) => Event::Cancelled(cancellation.clone()),
+                Outcome::Completed(reason) => Event::Closed(*reason),
+            },
+            Note::Violation(violation) => Event::Violation(violation),
+        })
     }
 
     /// The halves and the counters.
@@ -336,7 +364,7 @@ impl Stream {
     /// How the stream ended, once it has.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
+        self.outcome.as_deref()
     }
 
     /// Whether both halves have ended.
@@ -408,9 +436,9 @@ impl Stream {
     fn receive_credit(&mut self, frames: u32) -> Received<'static> {
         match self.sender.add_credit(frames) {
             Ok(true) => {
-                self.events.push_back(Event::Credit(frames));
+                self.note(Note::Credit(frames));
                 while let Some(ticket) = self.sender.hand_out() {
-                    self.events.push_back(Event::Ready(ticket));
+                    self.note(Note::Ready(ticket));
                 }
                 Received::Done
             }
@@ -420,11 +448,11 @@ impl Stream {
     }
 
     fn peer_closed(&mut self, reason: CloseReason) -> Received<'static> {
-        self.events.push_back(Event::Closed(reason));
+        self.note(Note::Closed(reason));
         self.reasons[1] = Some(reason);
         let finishes = self.role == Role::Opener && self.kind != InteractionKind::BidiStream;
         if finishes && self.sender.half == Half::Open {
-            self.events.push_back(Event::Finished);
+            self.note(Note::Finished);
             self.end_sender(Half::Closed);
         }
         self.complete();
@@ -444,7 +472,7 @@ impl Stream {
             (_, Role::Opener) => peer,
             (_, Role::Responder) => own,
         };
-        self.outcome = reason.map(Outcome::Completed);
+        self.outcome = reason.map(|reason| Box::new(Outcome::Completed(reason)));
     }
 
     fn may_end(&self) -> Result<bool> {
@@ -457,8 +485,8 @@ impl Stream {
     /// The peer broke a rule: one error frame, and the stream has failed.
     fn break_off(&mut self, code: StreamErrorCode, message: String) -> Received<'static> {
         let failure = Failure { code, message, details: Vec::new(), by: By::Local };
-        self.events.push_back(Event::Failed(failure.clone()));
-        self.end_as_failed(failure);
+        self.note(Note::Broken);
+        self.end_both(Outcome::Failed(failure), Some(Last::Outcome));
         Received::Done
     }
 
@@ -470,8 +498,17 @@ impl Stream {
         }
     }
 
+    /// Keeps an event for [`poll_event`](Self::poll_event). One input causes no more than two, but for
+    /// those of tickets, and an idle stream is to be small.
+    fn note(&mut self, note: Note) {
+        if self.notes.capacity() == 0 {
+            self.notes.reserve_exact(2);
+        }
+        self.notes.push_back(note);
+    }
+
     fn violation(&mut self, violation: Violation) -> Received<'static> {
-        self.events.push_back(Event::Violation(violation));
+        self.note(Note::Violation(violation));
         Received::Done
     }
 
@@ -480,27 +517,33 @@ impl Stream {
         Received::Ignored
     }
 
-    /// Ends the stream by this end's word, with its error frame.
-    fn end_as_failed(&mut self, failure: Failure) {
-        let frame = FrameBody::Error(StreamError {
-            code: failure.code,
-            sequence: self.sender.sent(),
-            message: failure.message.clone(),
-            details: failure.details.clone(),
-        });
-        self.end_both(Half::Failed, Outcome::Failed(failure), Some(frame));
-    }
-
-    /// Ends the stream by this end's word, with its cancel frame.
-    fn end_as_cancelled(&mut self, cancellation: Cancellation) {
-        let frame =
-            FrameBody::Cancel(Cancel { reason: cancellation.reason, message: cancellation.message.clone() });
-        self.end_both(Half::Cancelled, Outcome::Cancelled(cancellation), Some(frame));
+    /// What the frame that ends a direction or the stream says.
+    #[cold]
+    fn body_of(&self, last: Last) -> Option<FrameBody<Vec<u8>, String>> {
+        let sequence = self.sender.sent();
+        Some(match (last, self.outcome.as_deref()) {
+            (Last::Outcome, Some(Outcome::Failed(failure))) => FrameBody::Error(StreamError {
+                code: failure.code,
+                sequence,
+                message: failure.message.clone(),
+                details: failure.details.clone(),
+            }),
+            (Last::Outcome, Some(Outcome::Cancelled(cancellation))) => FrameBody::Cancel(Cancel {
+                reason: cancellation.reason,
+                message: cancellation.message.clone(),
+            }),
+            _ => FrameBody::Close(Close { reason: self.reasons[0]?, final_sequence: sequence }),
+        })
     }
 
     /// Ends both halves. A close that has not left yet gives way to `last`: no frame follows an end.
-    fn end_both(&mut self, half: Half, outcome: Outcome, last: Option<FrameBody<Vec<u8>, String>>) {
-        self.outcome = Some(outcome);
+    fn end_both(&mut self, outcome: Outcome, last: Option<Last>) {
+        let half = match outcome {
+            Outcome::Completed(_) => Half::Closed,
+            Outcome::Failed(_) => Half::Failed,
+            Outcome::Cancelled(_) => Half::Cancelled,
+        };
+        self.outcome = Some(Box::new(outcome));
         self.last = last;
         self.receiver.end(half);
         self.end_sender(half);
@@ -508,7 +551,7 @@ impl Stream {
 
     fn end_sender(&mut self, half: Half) {
         let waiting = self.sender.end(half);
-        self.events.extend(waiting.into_iter().map(Event::Ended));
+        self.notes.extend(waiting.into_iter().map(Note::Ended));
     }
 }
 

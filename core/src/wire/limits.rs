@@ -32,33 +32,33 @@ pub const MAX_NESTING: i32 = 8;
 pub const MAX_CREDIT: u32 = (1 << 31) - 1;
 
 /// The limits that an endpoint may set: today the largest payload. Both ends must agree on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limits {
-    max_payload: usize,
+    max_payload: u32,
 }
 
 impl Limits {
     /// Payloads of up to 1 MiB.
-    pub const DEFAULT: Self = Self { max_payload: MAX_PAYLOAD };
+    pub const DEFAULT: Self = Self::with_max_payload(MAX_PAYLOAD);
 
     /// Payloads of up to `max_payload` bytes; no more than 256 MiB, so that a message keeps within
     /// Cap'n Proto's 2^29 − 1 bytes of one list.
     #[must_use]
     pub const fn with_max_payload(max_payload: usize) -> Self {
         const MOST: usize = 1 << 28;
-        Self { max_payload: if max_payload < MOST { max_payload } else { MOST } }
+        Self { max_payload: if max_payload < MOST { max_payload as u32 } else { MOST as u32 } }
     }
 
     /// Largest payload of a data frame in bytes.
     #[must_use]
     pub const fn max_payload(self) -> usize {
-        self.max_payload
+        self.max_payload as usize
     }
 
     /// Largest whole message in bytes, as its segment table declares it.
     #[must_use]
     pub const fn max_message(self) -> usize {
-        self.max_payload + MESSAGE_OVERHEAD
+        self.max_payload() + MESSAGE_OVERHEAD
     }
 }
 

@@ -1,0 +1,312 @@
+"""Plants one bug after another into a copy of the sources; the proof must find each.
+
+    planted.py [NAME...]
+
+A property that never fails says nothing. Here every property of the model (proof/model) and every scene
+of the schedules (sdk/tests/schedules.rs) fails once, by a bug made for it. A bug whose place is not
+found any more, because the code changed, is an error too: move it along.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SENDER, RECEIVER, STREAM = (f"core/src/flow/{name}.rs" for name in ("sender", "receiver", "stream"))
+SHARED, SENDING, HANDLE = (f"sdk/src/{name}.rs" for name in ("shared", "sender", "handle"))
+
+
+@dataclass(frozen=True)
+class Bug:
+    """Edits that make it, and what must find it: a property of the model of a kind, or a scene."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]
+    found_by: str
+    kind: str = ""
+
+
+SEND_FREELY = (
+    SENDER,
+    "None if self.credit > 0 => self.credit -= 1,",
+    "None => self.credit = self.credit.saturating_sub(1),",
+)
+ANY_SEQUENCE = (RECEIVER, "if sequence != self.expected {", "if false {")
+
+BUGS = (
+    Bug(
+        "a sender that sends without credit",
+        (SEND_FREELY,),
+        "no end that keeps the rules is accused",
+        "clientStream",
+    ),
+    Bug(
+        "a sender without credit and a receiver that does not look",
+        (
+            SEND_FREELY,
+            (RECEIVER, "if self.outstanding == 0 {", "if false {"),
+            (
+                RECEIVER,
+                "self.outstanding -= 1;",
+                "self.outstanding = self.outstanding.saturating_sub(1);",
+            ),
+        ),
+        "received is at most granted",
+        "clientStream",
+    ),
+    Bug(
+        "a dropped ticket that keeps its credit",
+        ((SENDER, "            self.credit += 1;\n            return", "            return"),),
+        "credit is conserved",
+        "clientStream",
+    ),
+    Bug(
+        "a grant that goes past those who wait",
+        (
+            (
+                STREAM,
+                "while let Some(ticket) = self.sender.hand_out() {",
+                "while let Some(ticket) = None::<Ticket> {",
+            ),
+        ),
+        "no credit is free while a ticket waits",
+        "clientStream",
+    ),
+    Bug(
+        "numbers that skip, and a receiver that does not look",
+        ((SENDER, "self.sent += 1;", "self.sent += 2;"), ANY_SEQUENCE),
+        "the sequence has no gap",
+        "clientStream",
+    ),
+    Bug(
+        "data after the end that is delivered",
+        (
+            (
+                RECEIVER,
+                "if self.half != Half::Open {\n            return Err(if",
+                "if false {\n            return Err(if",
+            ),
+        ),
+        "nothing is delivered after the end",
+        "bidiStream",
+    ),
+    Bug(
+        "an error that is answered with an error",
+        (
+            (
+                STREAM,
+                "self.end_both(Outcome::Failed(failure), None);",
+                "self.end_both(Outcome::Failed(failure), Some(Last::Outcome));",
+            ),
+        ),
+        "no frame leaves after the end",
+        "unary",
+    ),
+    Bug(
+        "a first message that is lost, and a close that is not compared",
+        (
+            (
+                RECEIVER,
+                "        self.outstanding -= 1;\n",
+                "        if self.expected == 0 { return Err(Refused::Ignored); }\n        self.outstanding -= 1;\n",
+            ),
+            (RECEIVER, "if final_sequence != self.expected {", "if false {"),
+            (RECEIVER, "if self.one && self.expected == 0 {", "if false {"),
+        ),
+        "closed means that all was received",
+        "clientStream",
+    ),
+    Bug(
+        "a refused send that leaves a trace",
+        (
+            (
+                SENDER,
+                "_ => return Err(ErrorKind::CreditExhausted),",
+                "_ => { self.next_ticket += 1; return Err(ErrorKind::CreditExhausted); }",
+            ),
+        ),
+        "a refused command changes nothing",
+        "clientStream",
+    ),
+    Bug(
+        "an end that is told to a ticket with a credit",
+        (
+            (
+                SENDER,
+                "waiting.drain(..std::mem::take(&mut self.held) as usize);",
+                "self.held = 0; waiting.make_contiguous();",
+            ),
+        ),
+        "each ticket is told once",
+        "clientStream",
+    ),
+    Bug(
+        "an opener that believes its own close",
+        ((STREAM, "(_, Role::Opener) => peer,", "(_, Role::Opener) => own.or(peer),"),),
+        "the outcomes agree",
+        "clientStream",
+    ),
+    Bug(
+        "a window that is not granted again",
+        (
+            (
+                RECEIVER,
+                "            self.consumed = 0;\n            self.give(due);\n",
+                "            self.consumed = 0;\n",
+            ),
+        ),
+        "no deadlock while the reader grants",
+        "serverStream",
+    ),
+    Bug(
+        "a waiter that is served and not woken",
+        ((SHARED, "let _ = waiter.send(());", "std::mem::forget(waiter);"),),
+        "no_wake_up_is_lost",
+    ),
+    Bug(
+        "a waiter that joins after its credit was told",
+        (
+            (
+                SHARED,
+                "        inner.waiters.insert(ticket, tell);\n        self.drain(&mut inner)?;\n",
+                "        self.drain(&mut inner)?;\n        inner.waiters.insert(ticket, tell);\n",
+            ),
+        ),
+        "no_wake_up_is_lost",
+    ),
+    Bug(
+        "a waiter that gives up and keeps its place",
+        (
+            (
+                SENDING,
+                "        self.shared.drop_ticket(self.ticket);\n",
+                "        let _ = (self.shared, self.ticket);\n",
+            ),
+        ),
+        "a_dropped_waiter_loses_no_credit",
+    ),
+    Bug(
+        "the last who came is served first",
+        (
+            (
+                SENDER,
+                "self.tickets.push_back(ticket);",
+                "self.tickets.insert(self.held as usize, ticket);",
+            ),
+        ),
+        "credit_goes_to_those_who_wait_in_order",
+    ),
+    Bug(
+        "an end that does not wake who waits",
+        (
+            (
+                SHARED,
+                "                    inner.waiters.remove(&ticket);\n",
+                "                    std::mem::forget(inner.waiters.remove(&ticket));\n",
+            ),
+        ),
+        "the_end_wakes_all",
+    ),
+    Bug(
+        "an answer whose close does not follow",
+        ((SHARED, "if inner.stream.sends_exactly_one() {", "if false {"),),
+        "one_of_two_answers_is_sent_and_its_close_follows",
+    ),
+    Bug(
+        "a receiver that keeps the notice to itself",
+        (
+            (
+                HANDLE,
+                "                    self.shared.notify_next();\n                    return Ok(Some(payload));",
+                "                    return Ok(Some(payload));",
+            ),
+            (
+                HANDLE,
+                "                    self.shared.notify_next();\n                    return broken",
+                "                    return broken",
+            ),
+        ),
+        "receivers_lose_no_message",
+    ),
+)
+
+
+def copy(to: Path) -> None:
+    """The files under version control, as they are now."""
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in files.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, to / name)
+
+
+def run(tree: Path, bug: Bug) -> str:
+    """What the proof says of the tree; nothing where it finds no fault."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "planted"
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "CARGO_TERM_QUIET": "true"}
+    if bug.kind:
+        command = ["cargo", "run", "--locked", "-p", "ixt-model", "--", "small", bug.kind]
+    else:
+        command = [
+            "cargo",
+            "test",
+            "--locked",
+            "-p",
+            "ixt",
+            "--test",
+            "schedules",
+            "--",
+            bug.found_by,
+        ]
+        environment |= {"RUSTFLAGS": "--cfg shuttle", "CARGO_TARGET_DIR": f"{target}-schedules"}
+    done = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, check=False
+    )
+    said = done.stdout + done.stderr
+    if "could not compile" in said:
+        sys.exit(f"planted: {bug.name}: it does not compile\n{said}")
+    return "" if done.returncode == 0 else said
+
+
+def finds(tree: Path, bug: Bug) -> bool:
+    """Makes the bug, looks whether it is found, and mends it."""
+    for file, right, wrong in bug.edits:
+        source = (tree / file).read_text(encoding="utf-8")
+        if source.count(right) != 1:
+            sys.exit(f"planted: {bug.name}: its place is not in {file} once:\n{right}")
+        (tree / file).write_text(source.replace(right, wrong), encoding="utf-8")
+    said = run(tree, bug)
+    for file, _, _ in bug.edits:
+        shutil.copy(ROOT / file, tree / file)
+        os.utime(tree / file)
+    expected = f"does not hold: {bug.found_by}\n" if bug.kind else f"{bug.found_by} ... FAILED"
+    return expected in said
+
+
+def main(names: list[str]) -> int:
+    bugs = [bug for bug in BUGS if not names or bug.name in names]
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        copy(tree)
+        for bug in bugs:
+            found = finds(tree, bug)
+            missed += not found
+            print(
+                f"planted: {bug.name}: {'found by' if found else 'NOT FOUND BY'} {bug.found_by}",
+                flush=True,
+            )
+    print(f"planted: {len(bugs)} bugs, {missed} not found")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
