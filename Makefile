@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 INPUT ?=
 FLAGS ?=
+# How long each fuzz target runs.
+SECONDS ?= 60
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,10 +15,14 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 RELEASE := $(CARGO_TARGET_DIR)/release
 BUILD := build
 COUNTS := $(BUILD)/counts
+# Commands that cargo installs for the recipes alone, each by a version.
+TOOLS := $(CARGO_TARGET_DIR)/tools
+NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	toolchain core clib wheel relay prove instructions test-instructions test-schedules test-rust test-c test-python test-go test-model test-docs parity
+	fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
+	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, four languages, the same bytes\n\n'
@@ -60,7 +66,7 @@ demo: build ## relay a file through Python, Go, C and Rust, and compare every by
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: build test-rust test-c test-python test-go test-model parity test-docs test-relay ## every test of every language; the counts of vectors and traces are compared
+test: build test-rust test-c test-python test-go test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -106,21 +112,46 @@ test-instructions: $(RELEASE)/ixt-instructions
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --check $<
 
+# Damaged messages: the same verdict in every language.
+differential: build
+	$(PY) -m pytest -q tests/differential
+	$(PY) tests/differential/run.py --release $(RELEASE) --count 5000
+
+## -- hostile input ----------------------------------------------------------------------------------
+
+$(TOOLS)/%:
+	@name=$*; cargo install --locked --quiet --root $(TOOLS) --version "$${name##*@}" "$${name%@*}"
+	@touch $@
+
+fuzz: toolchain $(TOOLS)/cargo-fuzz@0.13.2 ## every fuzz target for SECONDS (60) from the committed corpus, with AddressSanitizer
+	@PATH="$(TOOLS)/bin:$$PATH" NIGHTLY=$(NIGHTLY) fuzz/run.sh $(SECONDS)
+
+fuzz-corpus: toolchain $(TOOLS)/cargo-fuzz@0.13.2
+	@PATH="$(TOOLS)/bin:$$PATH" NIGHTLY=$(NIGHTLY) fuzz/run.sh --corpus $(SECONDS)
+
+# What crosses the C border, as C calls it; the core itself has no unsafe code, the capnp crate has.
+miri: toolchain ## the C border and the core under Miri
+	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-c --lib
+	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-core --lib
+
+mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test sees; hours; see docs/mutants.md
+	@PATH="$(TOOLS)/bin:$$PATH" proof/mutants.sh $(BUILD)/mutants
+
 ## -- checks -----------------------------------------------------------------------------------------
 
 fmt: $(VENV)/.tools ## format everything
-	cargo fmt --all
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../benches/go
+	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../benches/go ../../tests/differential/go
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
 lint: wheel clib ## formatters, linters and type checkers; every warning is an error
-	cargo fmt --all --check
+	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
@@ -150,8 +181,19 @@ instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operat
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --write $<
 
-prove: wheel clib ## the long rest of the proof: models, schedules, planted bugs, stress; one line each
+prove: wheel clib ## the long rest of the proof: models, schedules, planted bugs, stress, fuzzing, Miri; one line each
 	PYTHON=$(CURDIR)/$(PY) proof/prove.sh
+	proof/hostile.sh
+
+## -- packages ---------------------------------------------------------------------------------------
+
+# Advisories need the database of rustsec.org, so they are a recipe of their own.
+package: toolchain $(TOOLS)/cargo-deny@0.20.2 ## crates, wheel and sdist as they would be uploaded, checked; licences of all dependencies
+	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked --log-level error check licenses bans sources
+	@PYTHON=$(PYTHON) tools/package.sh $(BUILD)/packages
+
+advisories: toolchain $(TOOLS)/cargo-deny@0.20.2 ## known vulnerabilities of dependencies; fetches the database
+	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked check advisories
 
 bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench
