@@ -97,8 +97,11 @@ fn both_ended(world: &World) -> bool {
     world.ends.iter().all(|end| end.stream.has_ended())
 }
 
-/// Whether nothing can happen any more.
+/// Whether nothing can happen any more. A fault is told by its own property.
 fn stuck(bounds: &Bounds, world: &World) -> bool {
+    if world.fault.is_some() {
+        return false;
+    }
     let mut steps = Vec::new();
     world.steps(bounds, &mut steps);
     steps.into_iter().all(|step| world.after(bounds, step).is_none())

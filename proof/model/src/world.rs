@@ -117,8 +117,11 @@ impl World {
         }
     }
 
-    /// What may be tried next. A step that the engine refuses leads nowhere.
+    /// What may be tried next. A step that the engine refuses leads nowhere, and neither does a fault.
     pub fn steps(&self, bounds: &Bounds, steps: &mut Vec<Step>) {
+        if self.fault.is_some() {
+            return;
+        }
         for side in Side::BOTH {
             let end = self.end(side);
             let mut may = |able: bool, step: Step| {
