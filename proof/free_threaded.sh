@@ -10,7 +10,7 @@ interpreter=$1
 build=build/free-threaded
 rm -rf "$build"
 "$interpreter" -m venv "$build"
-"$build/bin/python" -m pip install --quiet --disable-pip-version-check pytest hypothesis maturin
+"$build/bin/python" -m pip install --quiet --disable-pip-version-check pytest maturin
 "$build/bin/python" -m maturin build --release --locked --quiet -m bindings/python/Cargo.toml \
     -i "$build/bin/python" -o "$build/wheels"
 "$build/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "$build"/wheels/*.whl
