@@ -13,6 +13,8 @@
 #![warn(clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![warn(clippy::undocumented_unsafe_blocks, clippy::multiple_unsafe_ops_per_block)]
 
+#[cfg(test)]
+mod border_tests;
 pub mod capability;
 pub mod context;
 pub mod error;

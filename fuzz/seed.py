@@ -1,0 +1,86 @@
+"""Seeds for the fuzz targets, from the vectors and traces.
+
+    python fuzz/seed.py FOLDER      writes FOLDER/<target>/<seed>
+
+`make fuzz-corpus` minimises them into `fuzz/corpus/`, which is committed.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LARGEST = 2048
+
+
+def lines(name: str) -> Iterator[dict]:
+    with (ROOT / "tests" / name).open(encoding="utf-8", newline="\n") as file:
+        yield from map(json.loads, file)
+
+
+def messages() -> Iterator[tuple[str, bytes]]:
+    """Every message of the vectors, good and bad, with its type."""
+    for line in lines("vectors/values.jsonl"):
+        for text in [line["hex"], *line.get("also", [])]:
+            yield line["type"], bytes.fromhex(text)
+    for line in lines("vectors/refused.jsonl"):
+        if "hex" in line:
+            yield line["type"], bytes.fromhex(line["hex"])
+
+
+def texts() -> Iterator[str]:
+    for line in lines("vectors/values.jsonl"):
+        yield json.dumps(line.get("input", line["value"]), ensure_ascii=False)
+    for line in lines("vectors/refused.jsonl"):
+        if line["op"] == "encode":
+            yield line["line"] if "line" in line else json.dumps(line["value"], ensure_ascii=False)
+
+
+def traces() -> Iterator[str]:
+    for run in lines("traces/traces.jsonl"):
+        yield "\n".join(
+            json.dumps(line) for line in [run["endpoint"], *(step["in"] for step in run["steps"])]
+        )
+
+
+def seeds() -> Iterator[tuple[str, bytes]]:
+    for kind, message in messages():
+        # With its own table, and behind one that the target makes up.
+        for first, rest in [(0, message), (1, message[8:])]:
+            yield f"{kind}_decode", bytes([first]) + rest
+            yield "general_reader", bytes([first | (2 if kind == "context" else 0)]) + rest
+    for text in texts():
+        yield "text_form", text.encode("utf-8", "surrogatepass")
+    for text in traces():
+        yield "trace_form", text.encode()
+    # Lines with several inputs, which are refused.
+    yield (
+        "trace_form",
+        b'{"endpoint":"responder"}\n{"grant":1,"time":1}\n{"wait":1,"close":"completed","ticket":2}',
+    )
+    # Inputs of this target are a code of its own; the fuzzer finds it quickly.
+    for first in range(16):
+        yield (
+            "flow_events",
+            bytes([0, first, 2, 3, 0, 4, 0, 14, first >> 1, 3, 0, 2, 2, 16, 0, 2, 9, 3, 10, 1]),
+        )
+        yield (
+            "flow_events",
+            bytes([1, first, 2, 3, 4, 0, 2, 0, 0, 2, 1, 0, 3, 0, 7, 2, 3, 1, 10, 1]),
+        )
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    for target, seed in seeds():
+        if len(seed) > LARGEST:
+            continue
+        folder = out / target
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+
+
+if __name__ == "__main__":
+    main()
