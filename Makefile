@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 INPUT ?=
 FLAGS ?=
+# How long each fuzz target runs.
+SECONDS ?= 60
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -13,9 +15,13 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 RELEASE := $(CARGO_TARGET_DIR)/release
 BUILD := build
 COUNTS := $(BUILD)/counts
+# Commands that cargo installs for the recipes alone, each by a version.
+TOOLS := $(CARGO_TARGET_DIR)/tools
+NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
+	fuzz fuzz-corpus miri differential mutants package \
 	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs parity
 
 help: ## this page
@@ -60,7 +66,7 @@ demo: build ## relay a file through Python, Go, C and Rust, and compare every by
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: build test-rust test-c test-python test-go test-model parity test-docs test-relay ## every test of every language; the counts of vectors and traces are compared
+test: build test-rust test-c test-python test-go test-model parity test-docs test-relay differential ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -92,6 +98,31 @@ parity: test-rust test-c test-python test-go
 # The relay as `make demo` runs it, and what it must say of a damaged byte and of two segments.
 test-relay: build
 	$(PY) -m pytest -q examples/relay/tests
+
+# Damaged messages: the same verdict in every language.
+differential: build
+	$(PY) -m pytest -q tests/differential
+	$(PY) tests/differential/run.py --release $(RELEASE) --count 5000
+
+## -- hostile input ----------------------------------------------------------------------------------
+
+$(TOOLS)/%:
+	@name=$*; cargo install --locked --quiet --root $(TOOLS) --version "$${name##*@}" "$${name%@*}"
+	@touch $@
+
+fuzz: toolchain $(TOOLS)/cargo-fuzz@0.13.2 ## every fuzz target for SECONDS (60) from the committed corpus, with AddressSanitizer
+	@PATH="$(TOOLS)/bin:$$PATH" NIGHTLY=$(NIGHTLY) fuzz/run.sh $(SECONDS)
+
+fuzz-corpus: toolchain $(TOOLS)/cargo-fuzz@0.13.2
+	@PATH="$(TOOLS)/bin:$$PATH" NIGHTLY=$(NIGHTLY) fuzz/run.sh --corpus $(SECONDS)
+
+# What crosses the C border, as C calls it; the core itself has no unsafe code, the capnp crate has.
+miri: toolchain ## the C border and the core under Miri
+	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-c --lib
+	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-core --lib
+
+mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test sees; hours; see docs/mutants.md
+	@PATH="$(TOOLS)/bin:$$PATH" proof/mutants.sh $(BUILD)/mutants
 
 ## -- checks -----------------------------------------------------------------------------------------
 

@@ -236,15 +236,17 @@ fn frames_cross_at_every_alignment_and_with_any_room() {
 
 #[test]
 fn bytes_cut_or_changed_are_refused_or_read_and_nothing_else() {
+    // Under Miri not every place: it takes a thousand times as long.
+    let step = if cfg!(miri) { 13 } else { 1 };
     let mut frame = Out::<ixt_frame_t>::new();
     for sound in frames() {
         let bytes = sound.encode().expect("within the limits");
-        for length in 0..bytes.len() {
+        for length in (0..bytes.len()).step_by(step) {
             let cut = bytes.get(..length).unwrap_or_default();
             let (status, canonical) = decode(cut, length % 8, frame.at());
             assert_eq!((status, canonical), (code(ErrorKind::Truncated), code(ErrorKind::Truncated)));
         }
-        for place in 0..bytes.len() {
+        for place in (0..bytes.len()).step_by(step) {
             for bits in [1, 0x80, 0xff] {
                 let mut changed = bytes.clone();
                 changed.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= bits);
