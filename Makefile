@@ -127,18 +127,18 @@ mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test 
 ## -- checks -----------------------------------------------------------------------------------------
 
 fmt: $(VENV)/.tools ## format everything
-	cargo fmt --all
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../benches/go
+	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../benches/go ../../tests/differential/go
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
 lint: wheel clib ## formatters, linters and type checkers; every warning is an error
-	cargo fmt --all --check
+	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 

@@ -10,12 +10,13 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 2048
 
 
-def lines(name: str) -> Iterator[dict]:
+def lines(name: str) -> Iterator[dict[str, Any]]:
     with (ROOT / "tests" / name).open(encoding="utf-8", newline="\n") as file:
         yield from map(json.loads, file)
 

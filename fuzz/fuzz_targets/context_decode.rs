@@ -101,7 +101,8 @@ fn child(context: &ContextRef<'_>) {
     let spec = ChildSpec::new([7; 8], "child", Target::Service("echo".into()));
     let Ok(child) = context.child(spec) else { return };
     let (own, parent) = (child.actor().capabilities(), context.actor().capabilities());
-    let own: Vec<&str> = own.iter().map(|capability| capability.as_str()).filter(|c| well_formed(c)).collect();
+    let own: Vec<&str> =
+        own.iter().map(|capability| capability.as_str()).filter(|c| well_formed(c)).collect();
     assert!(attenuates(parent, &own));
     assert_eq!(child.correlation_id(), context.correlation_id());
     assert_eq!(child.deadline_ms(), context.deadline_ms());

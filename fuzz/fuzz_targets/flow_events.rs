@@ -249,9 +249,7 @@ fn seen(event: &Event) -> Seen {
         Event::Ended(ticket) => Seen::Ended(ticket.raw()),
         Event::Closed(reason) => Seen::Closed(reason.raw()),
         Event::Finished => Seen::Finished,
-        Event::Failed(failure) => {
-            Seen::Failed { code: failure.code.raw(), by_peer: failure.by == By::Peer }
-        }
+        Event::Failed(failure) => Seen::Failed { code: failure.code.raw(), by_peer: failure.by == By::Peer },
         Event::Cancelled(cancelled) => {
             Seen::Cancelled { reason: cancelled.reason.raw(), by_peer: cancelled.by == By::Peer }
         }
@@ -265,9 +263,7 @@ fn seen(event: &Event) -> Seen {
 fn end(outcome: &Outcome) -> End {
     match outcome {
         Outcome::Completed(reason) => End::Completed(reason.raw()),
-        Outcome::Failed(failure) => {
-            End::Failed { code: failure.code.raw(), by_peer: failure.by == By::Peer }
-        }
+        Outcome::Failed(failure) => End::Failed { code: failure.code.raw(), by_peer: failure.by == By::Peer },
         Outcome::Cancelled(cancelled) => {
             End::Cancelled { reason: cancelled.reason.raw(), by_peer: cancelled.by == By::Peer }
         }
@@ -367,8 +363,7 @@ fn two_ends(input: &mut Input<'_>) {
     let mut opener = Endpoint::new(Stream::opener(kind, config(input.config().0, agreed)));
     let mut responder = Endpoint::new(Stream::responder(config(window, agreed)));
     let one = |exactly: bool, frames: u32| if exactly { 1 } else { u64::from(frames) };
-    opener.granted =
-        one(matches!(kind, InteractionKind::Unary | InteractionKind::ClientStream), initial);
+    opener.granted = one(matches!(kind, InteractionKind::Unary | InteractionKind::ClientStream), initial);
     responder.granted = one(matches!(kind, InteractionKind::Unary | InteractionKind::ServerStream), agreed);
     let open = opener.stream.open(id(), initial, &context).expect("a legal open").into_owned();
     responder.receive(&open);
@@ -388,7 +383,9 @@ fn two_ends(input: &mut Input<'_>) {
     let (opener, responder) = (&opener.stream, &responder.stream);
     assert_eq!(opener.has_ended(), responder.has_ended(), "one end thinks that it is over");
     assert!(opener.received() <= responder.sent() && responder.received() <= opener.sent());
-    if let (Some(Outcome::Completed(_)), Some(Outcome::Completed(_))) = (opener.outcome(), responder.outcome()) {
+    if let (Some(Outcome::Completed(_)), Some(Outcome::Completed(_))) =
+        (opener.outcome(), responder.outcome())
+    {
         assert_eq!(opener.received(), responder.sent());
         assert!(kind != InteractionKind::BidiStream || responder.received() == opener.sent());
     }

@@ -150,10 +150,8 @@ pub fn context(bytes: &[u8]) -> Result<Value> {
         return Err(ErrorKind::TooManyMetadata);
     }
     let entry = |(key, value)| Ok((text(key)?, text(value)?));
-    let mut metadata = list
-        .iter()
-        .map(|found| entry((found.get_key(), found.get_value())))
-        .collect::<Result<Vec<_>>>()?;
+    let mut metadata =
+        list.iter().map(|found| entry((found.get_key(), found.get_value()))).collect::<Result<Vec<_>>>()?;
 
     // The rules for values, in the core's order: token, capabilities, metadata, duplicates, size.
     too_long(token, 1 << 10, ErrorKind::TokenTooLong)?;
