@@ -21,7 +21,7 @@ NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	fuzz fuzz-corpus miri differential mutants package \
+	fuzz fuzz-corpus miri differential mutants package advisories \
 	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs parity
 
 help: ## this page
@@ -163,6 +163,16 @@ drift: schemas
 
 # The tests come last, so that what CI prints ends with their closing lines.
 check: lint docs drift test ## what CI runs: formatters, linters, documentation, nothing generated differs, tests
+
+## -- packages ---------------------------------------------------------------------------------------
+
+# Advisories need the database of rustsec.org, so they are a recipe of their own.
+package: toolchain $(TOOLS)/cargo-deny@0.20.2 ## crates, wheel and sdist as they would be uploaded, checked; licences of all dependencies
+	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked --log-level error check licenses bans sources
+	@PYTHON=$(PYTHON) tools/package.sh $(BUILD)/packages
+
+advisories: toolchain $(TOOLS)/cargo-deny@0.20.2 ## known vulnerabilities of dependencies; fetches the database
+	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked check advisories
 
 bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench

@@ -385,14 +385,14 @@ fn contexts_cross_by_pointers_and_by_places() {
             let (at, length) = block.get();
             // Only what is used of the arrays is written, so that the view is never whole.
             let mut view = Out::<ixt_context_view_t>::new();
+            let view = view.at();
             // SAFETY: all pointers lead to memory of the size that is said.
             unsafe {
-                assert_eq!(ixt_context_decode(at, length, view.at(), null_mut()), OK);
-                let counts =
-                    ((&raw const (*view.at()).capability_count), (&raw const (*view.at()).metadata_count));
+                assert_eq!(ixt_context_decode(at, length, view, null_mut()), OK);
+                let counts = ((&raw const (*view).capability_count), (&raw const (*view).metadata_count));
                 assert_eq!((counts.0.read(), counts.1.read()), (2, 2));
                 let again = with_any_room(expected.len(), |out, capacity, size| {
-                    ixt_context_view_encode(view.at(), at, length, out, capacity, size, null_mut())
+                    ixt_context_view_encode(view, at, length, out, capacity, size, null_mut())
                 });
                 assert_eq!(again, expected);
                 let mut has = Out::<bool>::new();
