@@ -39,7 +39,10 @@ PATH="$tools/bin:$PATH" CARGO_TARGET_DIR="$target/zig" "$tools/bin/python" -m ma
     cat "$out/wheel.log" >&2
     exit 1
 }
-"$tools/bin/python" -m maturin sdist --quiet -m $manifest -o "$out/python" > "$out/sdist.log" 2>&1
+"$tools/bin/python" -m maturin sdist -m $manifest -o "$out/python" > "$out/sdist.log" 2>&1 || {
+    cat "$out/sdist.log" >&2
+    exit 1
+}
 wheel=$(ls "$out"/python/*.whl)
 sdist=$(ls "$out"/python/*.tar.gz)
 "$tools/bin/twine" check --strict "$wheel" "$sdist" > "$out/twine.log" || { cat "$out/twine.log" >&2 && exit 1; }

@@ -164,6 +164,7 @@ fn tickets_of_other_languages_are_numbers() {
     assert_eq!(sender.send_with(ticket, b"x").unwrap_err().kind(), ErrorKind::CreditExhausted);
     sender.drop_ticket(Ticket::from_raw(u64::MAX));
     assert_eq!(sender.state().credit, 0);
+    assert_eq!(sender.wait().unwrap().raw(), ticket.raw() + 1, "numbers ascend");
 }
 
 #[test]

@@ -65,8 +65,8 @@ impl<'a> General<'a> {
         structure: impl IntoInternalStructReader<'s>,
         index: usize,
     ) -> Option<usize> {
-        let data = capnp::raw::get_struct_data_section(structure);
-        self.offset(data).map(|start| start + data.len() + index * WORD)
+        let pointers = capnp::raw::get_list_bytes(capnp::raw::get_struct_pointer_section(structure));
+        self.offset(pointers.as_chunks::<WORD>().0.get(index)?)
     }
 
     fn offset(&self, part: &[u8]) -> Option<usize> {
@@ -90,4 +90,25 @@ pub(crate) fn refusal(error: &capnp::Error) -> Error {
         }
         _ => ErrorKind::BadPointer,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What today's schemas cannot reach, or the check of the table forestalls, has its name too.
+    #[test]
+    fn every_refusal_of_the_crate_has_a_kind() {
+        for (theirs, ours) in [
+            (Capnp::TextBlobMissingNULTerminator, ErrorKind::BadText),
+            (Capnp::NestingLimitExceeded, ErrorKind::TooDeep),
+            (Capnp::MessageIsTooDeeplyNested, ErrorKind::TooDeep),
+            (Capnp::ReadLimitExceeded, ErrorKind::TraversalLimit),
+            (Capnp::PrematureEndOfFile, ErrorKind::Truncated),
+            (Capnp::MessageEndsPrematurely(1, 2), ErrorKind::Truncated),
+            (Capnp::MessageContainsOutOfBoundsPointer, ErrorKind::BadPointer),
+        ] {
+            assert_eq!(refusal(&capnp::Error::from_kind(theirs)).kind(), ours, "{theirs:?}");
+        }
+    }
 }
