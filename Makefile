@@ -119,8 +119,7 @@ fuzz-corpus: toolchain $(TOOLS)/cargo-fuzz@0.13.2
 # What crosses the C border, as C calls it; the core itself has no unsafe code, the capnp crate has.
 miri: toolchain ## the C border and the core under Miri
 	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-c --lib
-	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-core --lib -- \
-		--skip every_number_survives
+	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-core --lib
 
 mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test sees; hours; see docs/mutants.md
 	@PATH="$(TOOLS)/bin:$$PATH" proof/mutants.sh $(BUILD)/mutants

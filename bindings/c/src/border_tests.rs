@@ -532,7 +532,7 @@ fn two_streams_talk_through_bytes() {
         });
         assert_eq!((*received.get(), frame.get().credit), (1, 4));
         let (credit, events) = responder.drain(IXT_MAX_CONTROL, 1);
-        assert_eq!(events, []);
+        assert!(events.is_empty());
         assert_eq!(opener.receive(&credit), (OK, 0));
         assert_eq!(opener.drain(IXT_MAX_CONTROL, 1), (vec![], vec![3]));
 
