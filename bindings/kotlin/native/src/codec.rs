@@ -6,17 +6,17 @@
 
 use std::ptr::null_mut;
 
+use ixt_core::ErrorKind;
 use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{FrameRef, StreamId, frames};
 use ixt_core::wire::{Split, split};
-use ixt_core::{ErrorKind, Result};
 use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jlongArray};
 
-use crate::env::{Env, Pinned, SMALL, flag, limits};
+use crate::env::{Env, Pinned, flag, limits};
 use crate::record::{FRAME, frame_of, longs_of_frame};
 
-/// More than the head of any frame, and its padding.
-const HEAD: usize = 96;
+/// The largest segment table that is read: 16 segments and their number.
+const TABLE: usize = 72;
 
 /// The two longs of an id of bytes.
 #[unsafe(no_mangle)]
@@ -34,9 +34,9 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_streamId(
     })
 }
 
-/// The bytes of one frame; `text` and `bytes` may be null.
+/// The bytes of one frame that is too large for the scratch; `text` may be null.
 #[unsafe(no_mangle)]
-unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeFrame(
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeLarge(
     env: *mut JNIEnv,
     _: jclass,
     tag: jint,
@@ -50,26 +50,8 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeFrame(
 ) -> jbyteArray {
     // SAFETY: see the module.
     unsafe { Env::new(env) }.run(null_mut(), |env| {
-        let limits = limits(max_payload);
-        let length = if bytes.is_null() { 0 } else { env.length(bytes) };
-        let text = env.bytes(text);
         let (tag, id, numbers) = (tag.into(), (high, low), (x, y));
-        if length <= SMALL {
-            let mut content = [0; SMALL];
-            let content = content.get_mut(..length).unwrap_or_default();
-            if length > 0 {
-                env.read(bytes, 0, content);
-            }
-            let frame = frame_of(tag, id, numbers, &text, content)?;
-            if text.is_empty() {
-                let mut out = [0; SMALL + HEAD];
-                let written = frame.encode_to_slice(&mut out, limits)?;
-                return Ok(env.array_of(out.get(..written).unwrap_or_default()));
-            }
-            let mut out = Vec::new();
-            frame.encode_into(&mut out, limits)?;
-            return Ok(env.array_of(&out));
-        }
+        let (text, limits) = (env.bytes(text), limits(max_payload));
         // The array is made before anything is pinned, and takes the bytes without another copy.
         let size = {
             let pinned = Pinned::new(env, bytes)?;
@@ -87,36 +69,6 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeFrame(
         let mut out = Pinned::new(env, array)?;
         frame_of(tag, id, numbers, &text, pinned.bytes())?.encode_to_slice(out.bytes_mut(), limits)?;
         Ok(array)
-    })
-}
-
-/// The bytes of many frames. `heads` holds for each: tag, id (two), two numbers, length of the text, length of
-/// the bytes; `content` the texts and bytes in the same order.
-#[unsafe(no_mangle)]
-unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeBatch(
-    env: *mut JNIEnv,
-    _: jclass,
-    heads: jlongArray,
-    content: jbyteArray,
-    max_payload: jint,
-) -> jbyteArray {
-    // SAFETY: see the module.
-    unsafe { Env::new(env) }.run(null_mut(), |env| {
-        let (heads, limits) = (env.longs(heads), limits(max_payload));
-        let content = env.bytes(content);
-        let mut rest = content.as_slice();
-        let mut take = |length: jlong| -> Result<&[u8]> {
-            let (taken, left) = rest.split_at_checked(length as usize).ok_or(ErrorKind::InvalidArgument)?;
-            rest = left;
-            Ok(taken)
-        };
-        let mut out = Vec::with_capacity(content.len() + heads.len() / 7 * HEAD);
-        for head in heads.as_chunks::<7>().0 {
-            let [tag, high, low, x, y, text, bytes] = *head;
-            let (text, bytes) = (take(text)?, take(bytes)?);
-            frame_of(tag, (high, low), (x, y), text, bytes)?.encode_into(&mut out, limits)?;
-        }
-        Ok(env.array_of(&out))
     })
 }
 
@@ -200,8 +152,8 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_split(
         let most = limits(max_payload).max_message();
         // The table alone is read.
         let length = length as usize;
-        let mut table = [0; SMALL];
-        let table = table.get_mut(..length.min(SMALL)).unwrap_or_default();
+        let mut table = [0; TABLE];
+        let table = table.get_mut(..length.min(TABLE)).unwrap_or_default();
         env.read(bytes, offset as usize, table);
         Ok(match split(table, most)? {
             Split::Message(size) => size as jlong,

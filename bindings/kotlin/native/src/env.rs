@@ -1,14 +1,22 @@
 //! What is needed of JNI: arrays of bytes and longs, and one exception.
 
+use std::cell::RefCell;
 use std::ffi::CString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 
 use ixt_core::{Error, ErrorKind, Limits, Result};
-use jni_sys::{JNIEnv, JNINativeInterface__1_6, jboolean, jbyteArray, jint, jlong, jlongArray, jvalue};
+use jni_sys::{
+    JNIEnv, JNINativeInterface__1_6, jboolean, jbyteArray, jint, jlong, jlongArray, jobject, jvalue,
+};
 
-/// Inputs up to this size are copied to the stack, which is faster than to pin the array.
-pub(crate) const SMALL: usize = 512;
+/// Inputs up to this size are copied out of their array, which is faster than to pin it.
+pub(crate) const SMALL: usize = 1024;
+
+thread_local! {
+    /// Where small inputs are copied to. Nothing that is called with one asks for another.
+    static COPY: RefCell<[u8; SMALL]> = const { RefCell::new([0; SMALL]) };
+}
 
 /// The environment of the calling thread, for one call.
 pub(crate) struct Env(*mut JNIEnv);
@@ -93,6 +101,12 @@ impl Env {
         bytes
     }
 
+    /// Where the memory of a direct buffer is; 0 where it has none.
+    pub(crate) fn address(&self, buffer: jobject) -> jlong {
+        // SAFETY: a reference of the caller's that is no null.
+        unsafe { (self.table().GetDirectBufferAddress)(self.0, buffer) as jlong }
+    }
+
     /// A new array without content; null where the JVM has no memory, and has thrown that.
     pub(crate) fn new_array(&self, length: usize) -> jbyteArray {
         // SAFETY: a length that fits, as every message does.
@@ -118,15 +132,6 @@ impl Env {
         unsafe { (self.table().SetLongArrayRegion)(self.0, array, 0, longs.len() as jint, longs.as_ptr()) }
     }
 
-    pub(crate) fn longs(&self, array: jlongArray) -> Vec<jlong> {
-        // SAFETY: as for bytes.
-        unsafe {
-            let mut longs = vec![0; (self.table().GetArrayLength)(self.0, array) as usize];
-            (self.table().GetLongArrayRegion)(self.0, array, 0, longs.len() as jint, longs.as_mut_ptr());
-            longs
-        }
-    }
-
     /// Lends `length` bytes of `array` from `start`. Nothing of JNI is called meanwhile.
     pub(crate) fn lend<T>(
         &self,
@@ -136,10 +141,11 @@ impl Env {
         body: impl FnOnce(&[u8]) -> Result<T>,
     ) -> Result<T> {
         if length <= SMALL {
-            let mut copy = [0; SMALL];
-            let copy = copy.get_mut(..length).unwrap_or_default();
-            self.read(array, start, copy);
-            return body(copy);
+            return COPY.with_borrow_mut(|copy| {
+                let copy = copy.get_mut(..length).unwrap_or_default();
+                self.read(array, start, copy);
+                body(copy)
+            });
         }
         let pinned = Pinned::new(self, array)?;
         let end = start.checked_add(length).ok_or(ErrorKind::InvalidArgument)?;

@@ -9,6 +9,7 @@
 mod codec;
 mod env;
 mod record;
+mod scratch;
 mod stream;
 
 ixt_uniffi::uniffi_reexport_scaffolding!();

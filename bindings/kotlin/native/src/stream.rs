@@ -13,7 +13,7 @@ use ixt_core::wire::{MESSAGE_OVERHEAD, Split, split};
 use ixt_core::{Error, ErrorKind, Limits, Result};
 use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jlongArray};
 
-use crate::env::{Env, SMALL, flag, limits};
+use crate::env::{Env, flag, limits};
 use crate::record::{frame_of, id_of, longs_of, place};
 
 /// Longs of one event: kind, two numbers, bytes (offset, length).
@@ -24,9 +24,9 @@ const HEADER: usize = 3;
 const EVENTS: usize = 64;
 
 /// What a handle of `Native` points to.
-struct Engine {
+pub(crate) struct Engine {
     stream: Stream,
-    limits: Limits,
+    pub(crate) limits: Limits,
     /// What one call tells, kept for the next one's.
     longs: Vec<jlong>,
     /// Frames to transmit, kept for the next call's.
@@ -129,30 +129,30 @@ impl Engine {
         Ok(if self.out.is_empty() { null_mut() } else { env.array_of(&self.out) })
     }
 
-    /// Sends by a free credit, or by that of a ticket; null for none.
-    fn send(&mut self, env: &Env, ticket: Option<Ticket>, payload: jbyteArray) -> Result<jbyteArray> {
-        let length = env.length(payload);
-        let mut small = [0; SMALL];
-        let large;
-        let payload = if length <= SMALL {
-            let small = small.get_mut(..length).unwrap_or_default();
-            env.read(payload, 0, small);
-            small
-        } else {
-            large = env.bytes(payload);
-            large.as_slice()
-        };
+    /// Sends by a free credit, or by that of a ticket, and gives the frame; none where there is no credit.
+    pub(crate) fn offer<'p>(
+        &mut self,
+        payload: &'p [u8],
+        ticket: Option<Ticket>,
+    ) -> Result<Option<FrameRef<'p>>> {
         let sent = match ticket {
             None => self.stream.try_send(payload),
             Some(ticket) => self.stream.send_with(ticket, payload),
         };
-        let frame = match sent {
-            Err(error) if error.kind() == ErrorKind::CreditExhausted => return Ok(null_mut()),
-            sent => sent?,
-        };
-        self.out.clear();
-        frame.encode_into(&mut self.out, self.limits)?;
-        Ok(env.array_of(&self.out))
+        match sent {
+            Err(error) if error.kind() == ErrorKind::CreditExhausted => Ok(None),
+            sent => sent.map(Some),
+        }
+    }
+
+    /// As [`offer`](Self::offer), from array to array; null where there is no credit.
+    fn send(&mut self, env: &Env, ticket: Option<Ticket>, payload: jbyteArray) -> Result<jbyteArray> {
+        let payload = env.bytes(payload);
+        let limits = self.limits;
+        let Some(frame) = self.offer(&payload, ticket)? else { return Ok(null_mut()) };
+        let mut out = Vec::new();
+        frame.encode_into(&mut out, limits)?;
+        Ok(env.array_of(&out))
     }
 }
 
@@ -160,7 +160,7 @@ impl Engine {
 ///
 /// # Safety
 /// See the module.
-unsafe fn engine<'a>(stream: jlong) -> &'a mut Engine {
+pub(crate) unsafe fn engine<'a>(stream: jlong) -> &'a mut Engine {
     // SAFETY: the caller's.
     unsafe { &mut *(stream as *mut Engine) }
 }
@@ -260,18 +260,12 @@ native! {
         Ok(env.array_of(&engine.out))
     }
 
-    /// Sends one message by a free credit and gives its frame; null for none.
-    fn Java_io_github_hdv_ixt_internal_Native_streamSend(
-        env, stream: jlong, payload: jbyteArray
+    /// Sends one message that is too large for the scratch, by a free credit or where there is one by that of a
+    /// ticket, and gives its frame; null where there is no credit.
+    fn Java_io_github_hdv_ixt_internal_Native_sendLarge(
+        env, stream: jlong, waited: jboolean, ticket: jlong, payload: jbyteArray
     ) -> jbyteArray, null_mut(); {
-        engine!(stream).send(env, None, payload)
-    }
-
-    /// Sends one message by the credit of a ticket and gives its frame; null where it is not ready.
-    fn Java_io_github_hdv_ixt_internal_Native_streamSendWith(
-        env, stream: jlong, ticket: jlong, payload: jbyteArray
-    ) -> jbyteArray, null_mut(); {
-        engine!(stream).send(env, Some(Ticket::from_raw(ticket as u64)), payload)
+        engine!(stream).send(env, waited.then(|| Ticket::from_raw(ticket as u64)), payload)
     }
 
     /// Queues for one credit.

@@ -2,6 +2,7 @@ package io.github.hdv.ixt
 
 import io.github.hdv.ixt.internal.NONE
 import io.github.hdv.ixt.internal.Native
+import io.github.hdv.ixt.internal.Scratch
 import io.github.hdv.ixt.internal.utf8
 import java.lang.ref.Cleaner
 import java.util.Objects
@@ -42,7 +43,7 @@ public class Stream private constructor(handle: Long, public val maxPayload: Int
 
     /** As [trySend], but null in place of `CreditExhausted`. */
     @Synchronized
-    public fun offer(payload: ByteArray): ByteArray? = ending { Native.streamSend(live(), payload) }
+    public fun offer(payload: ByteArray): ByteArray? = ending { send(false, 0, payload) }
 
     /**
      * Spends the credit of a ready ticket and gives the data frame to transmit.
@@ -51,7 +52,15 @@ public class Stream private constructor(handle: Long, public val maxPayload: Int
      */
     @Synchronized
     public fun sendWith(ticket: Long, payload: ByteArray): ByteArray =
-        ending { Native.streamSendWith(live(), ticket, payload) } ?: throw IxtException(ErrorKind.CreditExhausted)
+        ending { send(true, ticket, payload) } ?: throw IxtException(ErrorKind.CreditExhausted)
+
+    private fun send(waited: Boolean, ticket: Long, payload: ByteArray): ByteArray? {
+        if (payload.size > Scratch.SIZE - Scratch.ROOM) return Native.sendLarge(live(), waited, ticket, payload)
+        val scratch = Scratch.get()
+        scratch.put(0, payload)
+        val length = Native.send(scratch.address, live(), waited, ticket, payload.size)
+        return if (length == 0) null else scratch.take(length)
+    }
 
     /**
      * Queues for one credit and gives a ticket; [StreamEvent.TicketReady] says when the credit is there,

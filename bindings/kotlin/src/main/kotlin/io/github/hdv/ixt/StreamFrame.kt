@@ -2,6 +2,7 @@ package io.github.hdv.ixt
 
 import io.github.hdv.ixt.internal.NONE
 import io.github.hdv.ixt.internal.Native
+import io.github.hdv.ixt.internal.Scratch
 import io.github.hdv.ixt.internal.utf8
 import java.util.Objects
 
@@ -21,11 +22,25 @@ public data class StreamFrame(public val streamId: StreamId, public val body: Fr
      * @throws IxtException a refusal of specification 20
      */
     public fun toBytes(maxPayload: Int = MAX_PAYLOAD): ByteArray {
+        val limit = payloadLimit(maxPayload)
         val id = streamId
         val text = textOf(body)
-        return Native.encodeFrame(
-            tagOf(body), id.high, id.low, xOf(body), yOf(body), text, bytesOf(body), payloadLimit(maxPayload),
+        val bytes = bytesOf(body)
+        if (bytes != null && bytes.size > Scratch.SIZE - Scratch.ROOM - (text?.size ?: 0)) {
+            return Native.encodeLarge(tagOf(body), id.high, id.low, xOf(body), yOf(body), text, bytes, limit)
+        }
+        val scratch = Scratch.get()
+        var at = 0
+        if (text != null) {
+            // More than any message may have is refused as it is, whatever is cut off.
+            at = minOf(text.size, Scratch.SIZE / 2)
+            scratch.put(0, text, 0, at)
+        }
+        if (bytes != null) scratch.put(at, bytes)
+        val length = Native.encode(
+            scratch.address, tagOf(body), id.high, id.low, xOf(body), yOf(body), at, bytes?.size ?: 0, limit,
         )
+        return scratch.take(length)
     }
 
     public companion object {
@@ -43,8 +58,19 @@ public data class StreamFrame(public val streamId: StreamId, public val body: Fr
             length: Int = bytes.size - offset,
         ): StreamFrame {
             Objects.checkFromIndexSize(offset, length, bytes.size)
+            val limit = payloadLimit(maxPayload)
             val longs = LongArray(Native.FRAME)
-            Native.decodeFrame(bytes, offset, length, payloadLimit(maxPayload), canonical, longs)
+            if (length <= Scratch.SIZE) {
+                val scratch = Scratch.get()
+                scratch.put(0, bytes, offset, length)
+                Native.decode(scratch.address, length, limit, canonical)
+                for (index in longs.indices) longs[index] = scratch.long(index)
+                // The native side has seen this frame alone.
+                longs[5] += offset.toLong()
+                longs[7] += offset.toLong()
+            } else {
+                Native.decodeFrame(bytes, offset, length, limit, canonical, longs)
+            }
             return frameOf(longs, 0, bytes, null)
         }
     }
@@ -100,39 +126,70 @@ public fun decodeBatch(
  * @throws IxtException a refusal of specification 20
  */
 public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PAYLOAD): ByteArray {
-    val heads = LongArray(frames.size * HEAD)
-    val texts = arrayOfNulls<ByteArray>(frames.size)
-    var size = 0
+    val limit = payloadLimit(maxPayload)
+    val scratch = Scratch.get()
+    var out = NONE
+    var id: StreamId? = null
+    var count = 0
     var at = 0
-    for ((index, frame) in frames.withIndex()) {
+    var room = Scratch.SIZE
+    for (frame in frames) {
         val body = frame.body
         val text = textOf(body)
         val bytes = bytesOf(body)
-        texts[index] = text
-        heads[at++] = tagOf(body).toLong()
-        heads[at++] = frame.streamId.high
-        heads[at++] = frame.streamId.low
-        heads[at++] = xOf(body)
-        heads[at++] = yOf(body)
-        heads[at++] = (text?.size ?: 0).toLong()
-        heads[at++] = (bytes?.size ?: 0).toLong()
-        size = Math.addExact(size, (text?.size ?: 0) + (bytes?.size ?: 0))
-    }
-    val content = ByteArray(size)
-    at = 0
-    for ((index, frame) in frames.withIndex()) {
-        for (part in arrayOf(texts[index], bytesOf(frame.body))) {
-            if (part != null) {
-                part.copyInto(content, at)
-                at += part.size
+        val textSize = text?.size ?: 0
+        val size = textSize + (bytes?.size ?: 0)
+        if (size + Scratch.ROOM > room) {
+            out = out.with(scratch, count, limit)
+            count = 0
+            at = 0
+            room = Scratch.SIZE
+            if (size + Scratch.ROOM > room) {
+                out += frame.toBytes(maxPayload)
+                continue
             }
         }
+        // The layout is that of `Native.encodeMany`: a data frame of the same stream has two longs.
+        val other = count == 0 || frame.streamId != id
+        val more = body !is StreamData && body !is StreamCredit
+        val flags = (if (other) OTHER_ID else 0) or (if (more) MORE else 0)
+        scratch.put(at, tagOf(body).toLong() or flags or ((size - textSize).toLong() shl 32))
+        at += Long.SIZE_BYTES
+        if (other) {
+            id = frame.streamId
+            scratch.put(at, id.high)
+            scratch.put(at + Long.SIZE_BYTES, id.low)
+            at += 2 * Long.SIZE_BYTES
+        }
+        scratch.put(at, xOf(body))
+        at += Long.SIZE_BYTES
+        if (more) {
+            scratch.put(at, yOf(body))
+            scratch.put(at + Long.SIZE_BYTES, textSize.toLong())
+            at += 2 * Long.SIZE_BYTES
+        }
+        if (text != null) scratch.put(at, text)
+        if (bytes != null) scratch.put(at + textSize, bytes)
+        at += size
+        count++
+        room -= size + Scratch.ROOM
     }
-    return Native.encodeBatch(heads, content, payloadLimit(maxPayload))
+    return out.with(scratch, count, limit)
 }
 
-/** Longs that stand for one frame in `Native.encodeBatch`. */
-private const val HEAD = 7
+/** Where a frame of a batch has an id of its own. */
+private const val OTHER_ID = 1L shl 16
+
+/** Where it has a second number and a text. */
+private const val MORE = 1L shl 17
+
+/** These bytes and those of the frames in the scratch. */
+private fun ByteArray.with(scratch: Scratch, count: Int, limit: Int): ByteArray {
+    if (count == 0) return this
+    val length = Native.encodeMany(scratch.address, count, limit)
+    if (isEmpty()) return scratch.take(length)
+    return copyOf(Math.addExact(size, length)).also { scratch.takeTo(it, size, length) }
+}
 
 /**
  * Where the first message of a byte stream ends.

@@ -1,5 +1,7 @@
 package io.github.hdv.ixt.internal
 
+import java.nio.ByteBuffer
+
 /**
  * What crosses by JNI: frames and streams. The other side is `bindings/kotlin/native`.
  *
@@ -27,20 +29,40 @@ internal object Native {
     external fun streamId(bytes: ByteArray, out: LongArray): Boolean
 
     @JvmStatic
+    external fun address(buffer: ByteBuffer): Long
+
+    @JvmStatic
     @Suppress("LongParameterList")
-    external fun encodeFrame(
+    external fun encode(
+        scratch: Long,
+        tag: Int,
+        high: Long,
+        low: Long,
+        x: Long,
+        y: Long,
+        text: Int,
+        bytes: Int,
+        maxPayload: Int,
+    ): Int
+
+    @JvmStatic
+    external fun encodeMany(scratch: Long, count: Int, maxPayload: Int): Int
+
+    @JvmStatic
+    @Suppress("LongParameterList")
+    external fun encodeLarge(
         tag: Int,
         high: Long,
         low: Long,
         x: Long,
         y: Long,
         text: ByteArray?,
-        bytes: ByteArray?,
+        bytes: ByteArray,
         maxPayload: Int,
     ): ByteArray
 
     @JvmStatic
-    external fun encodeBatch(heads: LongArray, content: ByteArray, maxPayload: Int): ByteArray
+    external fun decode(scratch: Long, length: Int, maxPayload: Int, canonical: Boolean): Boolean
 
     @JvmStatic
     @Suppress("LongParameterList")
@@ -86,10 +108,10 @@ internal object Native {
     external fun streamOpen(stream: Long, high: Long, low: Long, credit: Int, context: ByteArray): ByteArray
 
     @JvmStatic
-    external fun streamSend(stream: Long, payload: ByteArray): ByteArray?
+    external fun send(scratch: Long, stream: Long, waited: Boolean, ticket: Long, length: Int): Int
 
     @JvmStatic
-    external fun streamSendWith(stream: Long, ticket: Long, payload: ByteArray): ByteArray?
+    external fun sendLarge(stream: Long, waited: Boolean, ticket: Long, payload: ByteArray): ByteArray?
 
     @JvmStatic
     external fun streamWait(stream: Long): Long
