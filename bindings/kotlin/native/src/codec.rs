@@ -1,0 +1,184 @@
+//! Frames to bytes and back: `Native.encodeFrame` and its likes.
+//!
+//! # Safety
+//! All of these are called by the JVM alone, with an environment of the calling thread and with arrays that are
+//! not null unless that is said.
+
+use std::ptr::null_mut;
+
+use ixt_core::ErrorKind;
+use ixt_core::invocation::ContextRef;
+use ixt_core::stream::{FrameRef, StreamId, frames};
+use ixt_core::wire::{Split, split};
+use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jlongArray};
+
+use crate::env::{Env, Pinned, flag, limits};
+use crate::record::{FRAME, frame_of, longs_of_frame};
+
+/// The largest segment table that is read: 16 segments and their number.
+const TABLE: usize = 72;
+
+/// The two longs of an id of bytes.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_streamId(
+    env: *mut JNIEnv,
+    _: jclass,
+    bytes: jbyteArray,
+    out: jlongArray,
+) -> jboolean {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(false, |env| {
+        let (high, low) = crate::record::longs_of(StreamId::from_slice(&env.bytes(bytes))?);
+        env.write_longs(out, &[high, low]);
+        Ok(flag(true))
+    })
+}
+
+/// The bytes of one frame that is too large for the scratch; `text` may be null.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeLarge(
+    env: *mut JNIEnv,
+    _: jclass,
+    tag: jint,
+    high: jlong,
+    low: jlong,
+    x: jlong,
+    y: jlong,
+    text: jbyteArray,
+    bytes: jbyteArray,
+    max_payload: jint,
+) -> jbyteArray {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(null_mut(), |env| {
+        let (tag, id, numbers) = (tag.into(), (high, low), (x, y));
+        let (text, limits) = (env.bytes(text), limits(max_payload));
+        // The array is made before anything is pinned, and takes the bytes without another copy.
+        let size = {
+            let pinned = Pinned::new(env, bytes)?;
+            let frame = frame_of(tag, id, numbers, &text, pinned.bytes())?;
+            match frame.encode_to_slice(&mut [], limits) {
+                Err(error) if error.kind() != ErrorKind::BufferTooSmall => return Err(error),
+                _ => frame.encoded_len(),
+            }
+        };
+        let array = env.new_array(size);
+        if array.is_null() {
+            return Ok(array);
+        }
+        let pinned = Pinned::new(env, bytes)?;
+        let mut out = Pinned::new(env, array)?;
+        frame_of(tag, id, numbers, &text, pinned.bytes())?.encode_to_slice(out.bytes_mut(), limits)?;
+        Ok(array)
+    })
+}
+
+/// Decodes one whole frame into the nine longs of `out`.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_decodeFrame(
+    env: *mut JNIEnv,
+    _: jclass,
+    bytes: jbyteArray,
+    offset: jint,
+    length: jint,
+    max_payload: jint,
+    canonical: jboolean,
+    out: jlongArray,
+) -> jboolean {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(false, |env| {
+        let (base, limits) = (offset as usize, limits(max_payload));
+        let longs = env.lend(bytes, base, length as usize, |input| {
+            let frame = if canonical {
+                FrameRef::decode_canonical(input, limits)
+            } else {
+                FrameRef::decode_within(input, limits)
+            };
+            Ok(longs_of_frame(&frame?, input, base))
+        })?;
+        env.write_longs(out, &longs);
+        Ok(flag(true))
+    })
+}
+
+/// Decodes whole frames into `out`, up to `most`, nine longs each behind one that says how many bytes they are;
+/// gives how many there are.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_decodeBatch(
+    env: *mut JNIEnv,
+    _: jclass,
+    bytes: jbyteArray,
+    offset: jint,
+    length: jint,
+    max_payload: jint,
+    most: jint,
+    out: jlongArray,
+) -> jint {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(0, |env| {
+        let base = offset as usize;
+        let longs = env.lend(bytes, base, length as usize, |input| {
+            let mut batch = frames(input, limits(max_payload));
+            let mut longs = Vec::with_capacity(1 + most as usize * FRAME);
+            longs.push(0);
+            for next in batch.by_ref().take(most as usize) {
+                match next {
+                    Ok((_, frame)) => longs.extend(longs_of_frame(&frame, input, base)),
+                    Err(error) if longs.len() == 1 => return Err(error),
+                    Err(_) => break,
+                }
+            }
+            if let Some(consumed) = longs.first_mut() {
+                *consumed = batch.consumed() as jlong;
+            }
+            Ok(longs)
+        })?;
+        env.write_longs(out, &longs);
+        Ok((longs.len() / FRAME) as jint)
+    })
+}
+
+/// Where the first message ends: its size, or the complement of what is needed before more can be said.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_split(
+    env: *mut JNIEnv,
+    _: jclass,
+    bytes: jbyteArray,
+    offset: jint,
+    length: jint,
+    max_payload: jint,
+) -> jlong {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(0, |env| {
+        let most = limits(max_payload).max_message();
+        // The table alone is read.
+        let length = length as usize;
+        let mut table = [0; TABLE];
+        let table = table.get_mut(..length.min(TABLE)).unwrap_or_default();
+        env.read(bytes, offset as usize, table);
+        Ok(match split(table, most)? {
+            Split::Message(size) => size as jlong,
+            Split::Incomplete(size) if size <= length => size as jlong,
+            Split::Incomplete(size) => !(size as jlong),
+        })
+    })
+}
+
+/// Whether a context of these bytes has a capability.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_hasCapability(
+    env: *mut JNIEnv,
+    _: jclass,
+    context: jbyteArray,
+    required: jbyteArray,
+) -> jboolean {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(false, |env| {
+        let required = env.bytes(required);
+        env.lend(context, 0, env.length(context), |context| {
+            let context = ContextRef::decode(context)?;
+            // What is not text is no name of a capability.
+            let required = std::str::from_utf8(&required).unwrap_or_default();
+            Ok(flag(context.actor().has_capability(required)))
+        })
+    })
+}

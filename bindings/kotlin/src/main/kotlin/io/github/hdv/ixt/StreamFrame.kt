@@ -1,0 +1,298 @@
+package io.github.hdv.ixt
+
+import io.github.hdv.ixt.internal.NONE
+import io.github.hdv.ixt.internal.Native
+import io.github.hdv.ixt.internal.Scratch
+import io.github.hdv.ixt.internal.utf8
+import java.util.Objects
+
+/** Largest payload of a data frame in bytes, unless both ends agreed otherwise: 1 MiB. */
+public const val MAX_PAYLOAD: Int = 1 shl 20
+
+/**
+ * One frame of a stream.
+ *
+ * @property streamId whose
+ * @property body what it says
+ */
+public data class StreamFrame(public val streamId: StreamId, public val body: FrameBody) {
+    /**
+     * The canonical bytes.
+     *
+     * @throws IxtException a refusal of specification 20
+     */
+    public fun toBytes(maxPayload: Int = MAX_PAYLOAD): ByteArray {
+        val limit = payloadLimit(maxPayload)
+        val id = streamId
+        val text = textOf(body)
+        val bytes = bytesOf(body)
+        if (bytes != null && bytes.size > Scratch.SIZE - Scratch.ROOM - (text?.size ?: 0)) {
+            return Native.encodeLarge(tagOf(body), id.high, id.low, xOf(body), yOf(body), text, bytes, limit)
+        }
+        val scratch = Scratch.get()
+        var at = 0
+        if (text != null) {
+            // More than any message may have is refused as it is, whatever is cut off.
+            at = minOf(text.size, Scratch.SIZE / 2)
+            scratch.put(0, text, 0, at)
+        }
+        if (bytes != null) scratch.put(at, bytes)
+        val length = Native.encode(
+            scratch.address, tagOf(body), id.high, id.low, xOf(body), yOf(body), at, bytes?.size ?: 0, limit,
+        )
+        return scratch.take(length)
+    }
+
+    public companion object {
+        /**
+         * The frame of these bytes, which are one whole frame. Payloads are copied out of them.
+         *
+         * @param canonical refuses, as `NotCanonical`, bytes that the value does not encode to
+         * @throws IxtException a refusal of specification 20
+         */
+        public fun fromBytes(
+            bytes: ByteArray,
+            maxPayload: Int = MAX_PAYLOAD,
+            canonical: Boolean = false,
+            offset: Int = 0,
+            length: Int = bytes.size - offset,
+        ): StreamFrame {
+            Objects.checkFromIndexSize(offset, length, bytes.size)
+            val limit = payloadLimit(maxPayload)
+            val longs = LongArray(Native.FRAME)
+            if (length <= Scratch.SIZE) {
+                val scratch = Scratch.get()
+                scratch.put(0, bytes, offset, length)
+                Native.decode(scratch.address, length, limit, canonical)
+                for (index in longs.indices) longs[index] = scratch.long(index)
+                // The native side has seen this frame alone.
+                longs[5] += offset.toLong()
+                longs[7] += offset.toLong()
+            } else {
+                Native.decodeFrame(bytes, offset, length, limit, canonical, longs)
+            }
+            return frameOf(longs, 0, bytes, null)
+        }
+    }
+}
+
+/**
+ * The whole frames at the front of a read buffer.
+ *
+ * @property frames the frames, in order
+ * @property consumed how many bytes they are; what follows is to be kept until there is more
+ */
+public class FrameBatch internal constructor(public val frames: List<StreamFrame>, public val consumed: Int)
+
+/** Frames of one crossing. */
+private const val BATCH = 64
+
+/**
+ * The whole frames at the front of `length` bytes from `offset`.
+ *
+ * @throws IxtException a refusal of specification 20, unless frames stand before it: these are given, and the next
+ * call, which begins with it, refuses it
+ */
+public fun decodeBatch(
+    bytes: ByteArray,
+    offset: Int = 0,
+    length: Int = bytes.size - offset,
+    maxPayload: Int = MAX_PAYLOAD,
+): FrameBatch {
+    Objects.checkFromIndexSize(offset, length, bytes.size)
+    val limit = payloadLimit(maxPayload)
+    val longs = LongArray(1 + BATCH * Native.FRAME)
+    val frames = ArrayList<StreamFrame>(BATCH)
+    var consumed = 0
+    var count: Int
+    do {
+        count = try {
+            Native.decodeBatch(bytes, offset + consumed, length - consumed, limit, BATCH, longs)
+        } catch (refused: IxtException) {
+            if (frames.isEmpty()) throw refused
+            break
+        }
+        for (index in 0 until count) {
+            frames.add(frameOf(longs, 1 + index * Native.FRAME, bytes, frames.lastOrNull()?.streamId))
+        }
+        consumed += longs[0].toInt()
+    } while (count == BATCH)
+    return FrameBatch(frames, consumed)
+}
+
+/**
+ * The canonical bytes of the frames, back to back.
+ *
+ * @throws IxtException a refusal of specification 20
+ */
+public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PAYLOAD): ByteArray {
+    val limit = payloadLimit(maxPayload)
+    val scratch = Scratch.get()
+    var out = NONE
+    var id: StreamId? = null
+    var count = 0
+    var at = 0
+    var room = Scratch.SIZE
+    for (frame in frames) {
+        val body = frame.body
+        val text = textOf(body)
+        val bytes = bytesOf(body)
+        val textSize = text?.size ?: 0
+        val size = textSize + (bytes?.size ?: 0)
+        if (size + Scratch.ROOM > room) {
+            out = out.with(scratch, count, limit)
+            count = 0
+            at = 0
+            room = Scratch.SIZE
+            if (size + Scratch.ROOM > room) {
+                out += frame.toBytes(maxPayload)
+                continue
+            }
+        }
+        // The layout is that of `Native.encodeMany`: a data frame of the same stream has two longs.
+        val other = count == 0 || frame.streamId != id
+        val more = body !is StreamData && body !is StreamCredit
+        val flags = (if (other) OTHER_ID else 0) or (if (more) MORE else 0)
+        scratch.put(at, tagOf(body).toLong() or flags or ((size - textSize).toLong() shl 32))
+        at += Long.SIZE_BYTES
+        if (other) {
+            id = frame.streamId
+            scratch.put(at, id.high)
+            scratch.put(at + Long.SIZE_BYTES, id.low)
+            at += 2 * Long.SIZE_BYTES
+        }
+        scratch.put(at, xOf(body))
+        at += Long.SIZE_BYTES
+        if (more) {
+            scratch.put(at, yOf(body))
+            scratch.put(at + Long.SIZE_BYTES, textSize.toLong())
+            at += 2 * Long.SIZE_BYTES
+        }
+        if (text != null) scratch.put(at, text)
+        if (bytes != null) scratch.put(at + textSize, bytes)
+        at += size
+        count++
+        room -= size + Scratch.ROOM
+    }
+    return out.with(scratch, count, limit)
+}
+
+/** Where a frame of a batch has an id of its own. */
+private const val OTHER_ID = 1L shl 16
+
+/** Where it has a second number and a text. */
+private const val MORE = 1L shl 17
+
+/** These bytes and those of the frames in the scratch. */
+private fun ByteArray.with(scratch: Scratch, count: Int, limit: Int): ByteArray {
+    if (count == 0) return this
+    val length = Native.encodeMany(scratch.address, count, limit)
+    if (isEmpty()) return scratch.take(length)
+    return copyOf(Math.addExact(size, length)).also { scratch.takeTo(it, size, length) }
+}
+
+/**
+ * Where the first message of a byte stream ends.
+ *
+ * @property size its size in bytes, or where it is not whole what is needed before more can be said
+ * @property whole whether it is whole
+ */
+public data class Split(public val size: Int, public val whole: Boolean)
+
+/**
+ * Finds the end of the first message from its segment table alone.
+ *
+ * @throws IxtException `TooManySegments`, `MessageTooLarge`
+ */
+public fun split(
+    bytes: ByteArray,
+    offset: Int = 0,
+    length: Int = bytes.size - offset,
+    maxPayload: Int = MAX_PAYLOAD,
+): Split {
+    Objects.checkFromIndexSize(offset, length, bytes.size)
+    val found = Native.split(bytes, offset, length, payloadLimit(maxPayload))
+    return if (found >= 0) Split(found.toInt(), true) else Split(found.inv().toInt(), false)
+}
+
+/** A limit as the native side takes it. */
+internal fun payloadLimit(maxPayload: Int): Int {
+    if (maxPayload < 0) throw IxtException(ErrorKind.InvalidArgument, "max_payload")
+    return maxPayload
+}
+
+internal fun tagOf(body: FrameBody): Int = when (body) {
+    is StreamOpen -> 0
+    is StreamData -> 1
+    is StreamError -> 2
+    is StreamClose -> 3
+    is StreamCancel -> 4
+    is StreamCredit -> 5
+    is UnknownFrame -> body.tag.toInt()
+}
+
+internal fun xOf(body: FrameBody): Long = when (body) {
+    is StreamOpen -> body.interaction.number.toLong()
+    is StreamData -> body.sequence.toLong()
+    is StreamError -> body.code.number.toLong()
+    is StreamClose -> body.reason.number.toLong()
+    is StreamCancel -> body.reason.number.toLong()
+    is StreamCredit -> body.frames.toLong()
+    is UnknownFrame -> 0
+}
+
+internal fun yOf(body: FrameBody): Long = when (body) {
+    is StreamOpen -> body.initialCredit.toLong()
+    is StreamError -> body.sequence.toLong()
+    is StreamClose -> body.finalSequence.toLong()
+    else -> 0
+}
+
+internal fun textOf(body: FrameBody): ByteArray? = when (body) {
+    is StreamError -> utf8(body.message, "error.message")
+    is StreamCancel -> utf8(body.message, "cancel.message")
+    else -> null
+}
+
+internal fun bytesOf(body: FrameBody): ByteArray? = when (body) {
+    is StreamData -> body.payload
+    is StreamOpen -> body.context
+    is StreamError -> body.details
+    is UnknownFrame -> body.message
+    else -> null
+}
+
+/** The frame of nine longs; neighbours are mostly of one stream, so that its id is made once. */
+private fun frameOf(longs: LongArray, at: Int, input: ByteArray, neighbour: StreamId?): StreamFrame {
+    val high = longs[at + 1]
+    val low = longs[at + 2]
+    val id = if (neighbour != null && neighbour.high == high && neighbour.low == low) {
+        neighbour
+    } else {
+        StreamId(high, low)
+    }
+    val x = longs[at + 3]
+    val y = longs[at + 4]
+    val body = when (val tag = longs[at].toInt()) {
+        0 -> StreamOpen(InteractionKind(x.toUShort()), y.toUInt(), part(input, longs, at + 7))
+        1 -> StreamData(x.toULong(), part(input, longs, at + 7))
+        2 -> StreamError(StreamErrorCode(x.toUShort()), y.toULong(), text(input, longs, at + 5), part(input, longs, at + 7))
+        3 -> StreamClose(CloseReason(x.toUShort()), y.toULong())
+        4 -> StreamCancel(CancelReason(x.toUShort()), text(input, longs, at + 5))
+        5 -> StreamCredit(x.toUInt())
+        else -> UnknownFrame(tag.toUShort(), part(input, longs, at + 7))
+    }
+    return StreamFrame(id, body)
+}
+
+/** A copy of the bytes that two longs say. */
+internal fun part(input: ByteArray, longs: LongArray, at: Int): ByteArray {
+    val offset = longs[at].toInt()
+    val length = longs[at + 1].toInt()
+    return if (length == 0) NONE else input.copyOfRange(offset, offset + length)
+}
+
+private fun text(input: ByteArray, longs: LongArray, at: Int): String {
+    val offset = longs[at].toInt()
+    return input.decodeToString(offset, offset + longs[at + 1].toInt())
+}

@@ -1,0 +1,49 @@
+package io.github.hdv.ixt.internal
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
+/**
+ * Memory that both sides see, one for each thread: the input at its front, the output in its second half. A native
+ * function that gets arrays has to ask the JVM for each, which costs more than to encode a frame.
+ */
+internal class Scratch private constructor() {
+    private val buffer = ByteBuffer.allocateDirect(2 * SIZE).order(ByteOrder.nativeOrder())
+
+    /** Where it is. */
+    val address: Long = Native.address(buffer)
+
+    /** Puts bytes into the input. */
+    fun put(at: Int, bytes: ByteArray, offset: Int = 0, length: Int = bytes.size) {
+        buffer.put(at, bytes, offset, length)
+    }
+
+    /** Puts a long into the input. */
+    fun put(at: Int, value: Long) {
+        buffer.putLong(at, value)
+    }
+
+    /** A long of the output. */
+    fun long(index: Int): Long = buffer.getLong(SIZE + index * Long.SIZE_BYTES)
+
+    /** The first bytes of the output. */
+    fun take(length: Int): ByteArray = ByteArray(length).also { buffer.get(SIZE, it) }
+
+    /** Appends the first bytes of the output. */
+    fun takeTo(out: ByteArray, at: Int, length: Int) {
+        buffer.get(SIZE, out, at, length)
+    }
+
+    companion object {
+        /** Bytes of the input, and of the output; the native side has the same number. */
+        const val SIZE: Int = 32 shl 10
+
+        /** More than the head of any frame, and its padding: what fits with it as input fits as output. */
+        const val ROOM: Int = 96
+
+        private val own: ThreadLocal<Scratch> = ThreadLocal.withInitial(::Scratch)
+
+        /** The calling thread's. */
+        fun get(): Scratch = own.get()
+    }
+}
