@@ -22,7 +22,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain core clib wheel relay test-rust test-c test-python test-go test-model test-docs test-relay parity
+	toolchain core clib wheel relay test-rust test-c test-python test-go test-kotlin test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, four languages, the same bytes\n\n'
@@ -72,7 +72,8 @@ $(COUNTS):
 	@mkdir -p $@
 
 test-rust: toolchain | $(COUNTS)
-	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench --all-features \
+	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench \
+		--exclude ixt-uniffi --exclude ixt-bindgen --exclude ixt-kotlin --all-features \
 		-- --show-output 2>&1 | tee $(COUNTS)/rust.log
 
 test-c: clib | $(COUNTS)
@@ -83,6 +84,10 @@ test-python: wheel | $(COUNTS)
 
 test-go: clib | $(COUNTS)
 	bindings/go/test.sh 2>&1 | tee $(COUNTS)/go.log | grep -vE '^(=== |    --- PASS|--- PASS|PASS$$)'
+
+# Kotlin is not among the languages of `make test` yet. It needs a JDK and Maven.
+test-kotlin: toolchain ## the Kotlin SDK, with a JDK 17 and Maven
+	cd bindings/kotlin && mvn -B -q test
 
 test-model: core $(VENV)/.tools
 	$(PY) -m pytest -q tests/traces
