@@ -287,7 +287,9 @@ def finds(tree: Path, bug: Bug) -> bool:
     for file, _, _ in bug.edits:
         shutil.copy(ROOT / file, tree / file)
         os.utime(tree / file)
-    expected = f"does not hold: {bug.found_by}\n" if bug.kind else f"---- {bug.found_by} stdout ----"
+    expected = (
+        f"does not hold: {bug.found_by}\n" if bug.kind else f"---- {bug.found_by} stdout ----"
+    )
     return expected in said
 
 
