@@ -43,4 +43,4 @@ pub use stream::{Drained, Received, Stream, StreamConfig};
 pub use token::TokenRef;
 pub use traceparent::{TraceParent, from_traceparent};
 
-uniffi::setup_scaffolding!();
+uniffi::setup_scaffolding!("ixt");

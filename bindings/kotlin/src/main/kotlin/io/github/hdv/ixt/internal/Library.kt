@@ -5,7 +5,7 @@ import java.io.File
 /** The native library: found on the class path, put into a file, and loaded once for JNI and for JNA. */
 internal object Library {
     /** Names the file to load in place of the one in the jar; the generated code reads it too. */
-    private const val OVERRIDE = "uniffi.component.ixt_uniffi.libraryOverride"
+    private const val OVERRIDE = "uniffi.component.ixt.libraryOverride"
 
     init {
         val file = System.getProperty(OVERRIDE)?.let(::File)

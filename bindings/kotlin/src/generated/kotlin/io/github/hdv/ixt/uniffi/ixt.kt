@@ -344,7 +344,7 @@ internal inline fun<T, reified E: Throwable> uniffiTraitInterfaceCallWithError(
         }
     }
 }
-// Initial value and increment amount for handles. 
+// Initial value and increment amount for handles.
 // These ensure that Kotlin-generated handles always have the lowest bit set
 private const val UNIFFI_HANDLEMAP_INITIAL = 1.toLong()
 private const val UNIFFI_HANDLEMAP_DELTA = 2.toLong()
@@ -354,7 +354,7 @@ private const val UNIFFI_HANDLEMAP_DELTA = 2.toLong()
 // This is used pass an opaque 64-bit handle representing a foreign object to the Rust code.
 internal class UniffiHandleMap<T: Any> {
     private val map = ConcurrentHashMap<Long, T>()
-    // Start 
+    // Start
     private val counter = java.util.concurrent.atomic.AtomicLong(UNIFFI_HANDLEMAP_INITIAL)
 
     val size: Int
@@ -669,7 +669,7 @@ internal interface UniffiForeignFutureCompleteVoid : com.sun.jna.Callback {
 // We now use JNA's "direct mapping" - unclear if same considerations apply exactly.
 internal object IntegrityCheckingUniffiLib {
     init {
-        Native.register(IntegrityCheckingUniffiLib::class.java, findLibraryName(componentName = "ixt_uniffi"))
+        Native.register(IntegrityCheckingUniffiLib::class.java, findLibraryName(componentName = "ixt"))
         uniffiCheckContractApiVersion(this)
         uniffiCheckApiChecksums(this)
     }
@@ -714,90 +714,90 @@ internal object IntegrityCheckingUniffiLib {
     external fun ffi_ixt_uniffi_uniffi_contract_version(
     ): Int
 
-        
+
 }
 
 internal object UniffiLib {
-    
+
     // The Cleaner for the whole library
     internal val CLEANER: UniffiCleaner by lazy {
         UniffiCleaner.create()
     }
-    
+
 
     init {
-        Native.register(UniffiLib::class.java, findLibraryName(componentName = "ixt_uniffi"))
-        
+        Native.register(UniffiLib::class.java, findLibraryName(componentName = "ixt"))
+
     }
 
     internal fun ensureInitialized() = Unit
-    external fun uniffi_ixt_uniffi_fn_clone_invocationcontext(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_clone_invocationcontext(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_free_invocationcontext(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_free_invocationcontext(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_anonymous(uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_anonymous(uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_decode(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_decode(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_decode_canonical(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_decode_canonical(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_new(`parts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_new(`parts`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_system(uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_constructor_invocationcontext_system(uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_child(`ptr`: Long,`spec`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_child(`ptr`: Long,`spec`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_deadline_elapsed(`ptr`: Long,`nowMs`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_deadline_elapsed(`ptr`: Long,`nowMs`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_encode(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_encode(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_has_capability(`ptr`: Long,`required`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_has_capability(`ptr`: Long,`required`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_parts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_parts(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_remaining(`ptr`: Long,`nowMs`: Long,`maxSkewMs`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_remaining(`ptr`: Long,`nowMs`: Long,`maxSkewMs`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_traceparent(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_traceparent(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_debug(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_debug(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_eq_eq(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_eq_eq(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_eq_ne(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_eq_ne(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_clone_tokenref(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_clone_tokenref(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_free_tokenref(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_free_tokenref(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun uniffi_ixt_uniffi_fn_constructor_tokenref_new(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_constructor_tokenref_new(`bytes`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Long
-    external fun uniffi_ixt_uniffi_fn_method_tokenref_expose(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_tokenref_expose(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_debug(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_debug(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_display(`ptr`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_eq_eq(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_eq_eq(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_eq_ne(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_eq_ne(`ptr`: Long,`other`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_func_attenuates(`parent`: RustBuffer.ByValue,`child`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_func_attenuates(`parent`: RustBuffer.ByValue,`child`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_func_covers(`granted`: RustBuffer.ByValue,`required`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_func_covers(`granted`: RustBuffer.ByValue,`required`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
-    external fun uniffi_ixt_uniffi_fn_func_error_kinds(uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_func_error_kinds(uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun uniffi_ixt_uniffi_fn_func_from_traceparent(`header`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun uniffi_ixt_uniffi_fn_func_from_traceparent(`header`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun ffi_ixt_uniffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rustbuffer_alloc(`size`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun ffi_ixt_uniffi_rustbuffer_from_bytes(`bytes`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rustbuffer_from_bytes(`bytes`: ForeignBytes.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
-    external fun ffi_ixt_uniffi_rustbuffer_free(`buf`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rustbuffer_free(`buf`: RustBuffer.ByValue,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
-    external fun ffi_ixt_uniffi_rustbuffer_reserve(`buf`: RustBuffer.ByValue,`additional`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rustbuffer_reserve(`buf`: RustBuffer.ByValue,`additional`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_ixt_uniffi_rust_future_poll_u8(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -805,7 +805,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_u8(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_u8(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_u8(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Int
     external fun ffi_ixt_uniffi_rust_future_poll_i8(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -813,7 +813,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_i8(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_i8(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_i8(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Byte
     external fun ffi_ixt_uniffi_rust_future_poll_u16(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -821,7 +821,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_u16(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_u16(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_u16(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Int
     external fun ffi_ixt_uniffi_rust_future_poll_i16(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -829,7 +829,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_i16(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_i16(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_i16(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Short
     external fun ffi_ixt_uniffi_rust_future_poll_u32(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -837,7 +837,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_u32(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_u32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_u32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Int
     external fun ffi_ixt_uniffi_rust_future_poll_i32(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -845,7 +845,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_i32(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_i32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_i32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Int
     external fun ffi_ixt_uniffi_rust_future_poll_u64(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -853,7 +853,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_u64(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_u64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_u64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun ffi_ixt_uniffi_rust_future_poll_i64(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -861,7 +861,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_i64(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_i64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_i64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Long
     external fun ffi_ixt_uniffi_rust_future_poll_f32(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -869,7 +869,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_f32(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_f32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_f32(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Float
     external fun ffi_ixt_uniffi_rust_future_poll_f64(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -877,7 +877,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_f64(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_f64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_f64(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Double
     external fun ffi_ixt_uniffi_rust_future_poll_rust_buffer(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -885,7 +885,7 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_rust_buffer(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_rust_buffer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_rust_buffer(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): RustBuffer.ByValue
     external fun ffi_ixt_uniffi_rust_future_poll_void(`handle`: Long,`callback`: UniffiRustFutureContinuationCallback,`callbackData`: Long,
     ): Unit
@@ -893,10 +893,10 @@ internal object UniffiLib {
     ): Unit
     external fun ffi_ixt_uniffi_rust_future_free_void(`handle`: Long,
     ): Unit
-    external fun ffi_ixt_uniffi_rust_future_complete_void(`handle`: Long,uniffi_out_err: UniffiRustCallStatus, 
+    external fun ffi_ixt_uniffi_rust_future_complete_void(`handle`: Long,uniffi_out_err: UniffiRustCallStatus,
     ): Unit
 
-        
+
 }
 
 private fun uniffiCheckContractApiVersion(lib: IntegrityCheckingUniffiLib) {
@@ -1039,7 +1039,7 @@ inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
         }
     }
 
-/** 
+/**
  * Placeholder object used to signal that we're constructing an interface with a FFI handle.
  *
  * This is the first argument for interface constructors that input a raw handle. It exists is that
@@ -1050,7 +1050,7 @@ inline fun <T : Disposable?, R> T.use(block: (T) -> R) =
  * */
 object UniffiWithHandle
 
-/** 
+/**
  * Used to instantiate an interface without an actual pointer, for fakes in tests, mostly.
  *
  * @suppress
@@ -1421,7 +1421,7 @@ public object FfiConverterByteArray: FfiConverterRustBuffer<ByteArray> {
  * another one that says the same.
  */
 public interface InvocationContextInterface {
-    
+
     /**
      * The context of an invocation that this one causes.
      *
@@ -1430,37 +1430,37 @@ public interface InvocationContextInterface {
      * as the constructor.
      */
     fun `child`(`spec`: ChildSpec): InvocationContext
-    
+
     /**
      * Whether there is a deadline and it has passed at `now_ms`, in milliseconds since the Unix epoch.
      */
     fun `deadlineElapsed`(`nowMs`: kotlin.ULong): kotlin.Boolean
-    
+
     /**
      * The canonical bytes; of a context with an unknown union member the bytes as they came.
      */
     fun `encode`(): kotlin.ByteArray
-    
+
     /**
      * Whether a granted pattern covers `required`, a concrete capability. An unknown subject has none.
      */
     fun `hasCapability`(`required`: kotlin.String): kotlin.Boolean
-    
+
     /**
      * All that it says, in one record.
      */
     fun `parts`(): ContextParts
-    
+
     /**
      * Milliseconds to the deadline, believing the two clocks to be up to `max_skew_ms` apart; none without one.
      */
     fun `remaining`(`nowMs`: kotlin.ULong, `maxSkewMs`: kotlin.ULong): kotlin.ULong?
-    
+
     /**
      * The W3C header, where there are a correlation id and a span id.
      */
     fun `traceparent`(): kotlin.String?
-    
+
     companion object
 }
 
@@ -1499,11 +1499,11 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
      * A refusal of specification 20; `InvalidArgument` for an unknown target or subject.
      */
     constructor(`parts`: ContextParts) :
-        this(UniffiWithHandle, 
+        this(UniffiWithHandle,
     uniffiRustCallWithError(IxtException) { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_constructor_invocationcontext_new(
-    
-        
+
+
         FfiConverterTypeContextParts.lower(`parts`),_status)
 }
     )
@@ -1584,7 +1584,7 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
         }
     }
 
-    
+
     /**
      * The context of an invocation that this one causes.
      *
@@ -1598,15 +1598,15 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     uniffiRustCallWithError(IxtException) { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_method_invocationcontext_child(
         it,
-        
+
         FfiConverterTypeChildSpec.lower(`spec`),_status)
 }
     }
     )
     }
-    
 
-    
+
+
     /**
      * Whether there is a deadline and it has passed at `now_ms`, in milliseconds since the Unix epoch.
      */override fun `deadlineElapsed`(`nowMs`: kotlin.ULong): kotlin.Boolean {
@@ -1615,15 +1615,15 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_method_invocationcontext_deadline_elapsed(
         it,
-        
+
         FfiConverterULong.lower(`nowMs`),_status)
 }
     }
     )
     }
-    
 
-    
+
+
     /**
      * The canonical bytes; of a context with an unknown union member the bytes as they came.
      */override fun `encode`(): kotlin.ByteArray {
@@ -1637,9 +1637,9 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     }
     )
     }
-    
 
-    
+
+
     /**
      * Whether a granted pattern covers `required`, a concrete capability. An unknown subject has none.
      */override fun `hasCapability`(`required`: kotlin.String): kotlin.Boolean {
@@ -1648,15 +1648,15 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_method_invocationcontext_has_capability(
         it,
-        
+
         FfiConverterString.lower(`required`),_status)
 }
     }
     )
     }
-    
 
-    
+
+
     /**
      * All that it says, in one record.
      */override fun `parts`(): ContextParts {
@@ -1670,9 +1670,9 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     }
     )
     }
-    
 
-    
+
+
     /**
      * Milliseconds to the deadline, believing the two clocks to be up to `max_skew_ms` apart; none without one.
      */override fun `remaining`(`nowMs`: kotlin.ULong, `maxSkewMs`: kotlin.ULong): kotlin.ULong? {
@@ -1681,16 +1681,16 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_method_invocationcontext_remaining(
         it,
-        
+
         FfiConverterULong.lower(`nowMs`),
         FfiConverterULong.lower(`maxSkewMs`),_status)
 }
     }
     )
     }
-    
 
-    
+
+
     /**
      * The W3C header, where there are a correlation id and a span id.
      */override fun `traceparent`(): kotlin.String? {
@@ -1704,11 +1704,11 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     }
     )
     }
-    
 
-    
 
-    
+
+
+
 
     // The local Rust `Display`/`Debug` implementation.
     override fun toString(): String {
@@ -1730,30 +1730,30 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_method_invocationcontext_uniffi_trait_eq_eq(
         it,
-        
+
         FfiConverterTypeInvocationContext.lower(`other`),_status)
 }
     }
     )
     }
 
-    
+
     companion object {
-        
+
     /**
      * An external caller without a name, without authority, without anything.
      */ fun `anonymous`(): InvocationContext {
             return FfiConverterTypeInvocationContext.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_constructor_invocationcontext_anonymous(
-    
+
         _status)
 }
     )
     }
-    
 
-        
+
+
     /**
      * The context of these bytes; no bytes are `anonymous`.
      *
@@ -1764,15 +1764,15 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
             return FfiConverterTypeInvocationContext.lift(
     uniffiRustCallWithError(IxtException) { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_constructor_invocationcontext_decode(
-    
-        
+
+
         FfiConverterByteArray.lower(`bytes`),_status)
 }
     )
     }
-    
 
-        
+
+
     /**
      * The context of these bytes, which must be canonical: for who compares, hashes or signs them.
      *
@@ -1783,31 +1783,31 @@ open class InvocationContext: Disposable, AutoCloseable, InvocationContextInterf
             return FfiConverterTypeInvocationContext.lift(
     uniffiRustCallWithError(IxtException) { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_constructor_invocationcontext_decode_canonical(
-    
-        
+
+
         FfiConverterByteArray.lower(`bytes`),_status)
 }
     )
     }
-    
 
-        
+
+
     /**
      * The runtime itself, with the capability `*`.
      */ fun `system`(): InvocationContext {
             return FfiConverterTypeInvocationContext.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_constructor_invocationcontext_system(
-    
+
         _status)
 }
     )
     }
-    
 
-        
+
+
     }
-    
+
 }
 
 
@@ -1936,12 +1936,12 @@ public object FfiConverterTypeInvocationContext: FfiConverter<InvocationContext,
  * It is an object, so that no record that holds one can print its bytes. Reading it takes `expose`.
  */
 public interface TokenRefInterface {
-    
+
     /**
      * The bytes of the handle. Whoever calls this keeps them out of logs.
      */
     fun `expose`(): kotlin.ByteArray
-    
+
     companion object
 }
 
@@ -1978,11 +1978,11 @@ open class TokenRef: Disposable, AutoCloseable, TokenRefInterface
      * Takes the bytes of a handle; a context refuses more than 1 KiB.
      */
     constructor(`bytes`: kotlin.ByteArray) :
-        this(UniffiWithHandle, 
+        this(UniffiWithHandle,
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_constructor_tokenref_new(
-    
-        
+
+
         FfiConverterByteArray.lower(`bytes`),_status)
 }
     )
@@ -2063,7 +2063,7 @@ open class TokenRef: Disposable, AutoCloseable, TokenRefInterface
         }
     }
 
-    
+
     /**
      * The bytes of the handle. Whoever calls this keeps them out of logs.
      */override fun `expose`(): kotlin.ByteArray {
@@ -2077,11 +2077,11 @@ open class TokenRef: Disposable, AutoCloseable, TokenRefInterface
     }
     )
     }
-    
 
-    
 
-    
+
+
+
 
     // The local Rust `Display`/`Debug` implementation.
     override fun toString(): String {
@@ -2103,20 +2103,20 @@ open class TokenRef: Disposable, AutoCloseable, TokenRefInterface
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_method_tokenref_uniffi_trait_eq_eq(
         it,
-        
+
         FfiConverterTypeTokenRef.lower(`other`),_status)
 }
     }
     )
     }
 
-    
-    
+
+
     /**
      * @suppress
      */
     companion object
-    
+
 }
 
 
@@ -2153,38 +2153,38 @@ data class ChildSpec (
      * The new span, 8 bytes.
      */
     val `spanId`: kotlin.ByteArray
-    , 
+    ,
     /**
      * The module that sends it.
      */
     val `sourceModule`: kotlin.String
-    , 
+    ,
     /**
      * Where it goes.
      */
     val `target`: Target
-    , 
+    ,
     /**
      * A deadline of its own; the child gets the earlier of this and its parent's.
      */
-    val `deadlineMs`: kotlin.ULong? = null 
-    , 
+    val `deadlineMs`: kotlin.ULong? = null
+    ,
     /**
      * The patterns that the child shall have, each within one of its parent's; none given: its parent's.
      */
-    val `capabilities`: List<kotlin.String>? = null 
-    , 
+    val `capabilities`: List<kotlin.String>? = null
+    ,
     /**
      * Entries beside its parent's, or in the place of one with the same key.
      */
-    val `metadata`: List<MetadataEntry> = listOf() 
-    
+    val `metadata`: List<MetadataEntry> = listOf()
+
 ){
-    
 
-    
 
-    
+
+
+
     companion object
 }
 
@@ -2231,67 +2231,67 @@ data class ContextParts (
     /**
      * 16 bytes that all invocations of one piece of work share: a W3C trace-id.
      */
-    val `correlationId`: kotlin.ByteArray? = null 
-    , 
+    val `correlationId`: kotlin.ByteArray? = null
+    ,
     /**
      * 8 bytes that name this invocation: a W3C parent-id.
      */
-    val `spanId`: kotlin.ByteArray? = null 
-    , 
+    val `spanId`: kotlin.ByteArray? = null
+    ,
     /**
      * The span of the invocation that caused this one, 8 bytes.
      */
-    val `parentSpanId`: kotlin.ByteArray? = null 
-    , 
+    val `parentSpanId`: kotlin.ByteArray? = null
+    ,
     /**
      * The W3C trace-flags; bit 0 says sampled.
      */
-    val `traceFlags`: kotlin.UByte = 0u 
-    , 
+    val `traceFlags`: kotlin.UByte = 0u
+    ,
     /**
      * Until when, in milliseconds since the Unix epoch.
      */
-    val `deadlineMs`: kotlin.ULong? = null 
-    , 
+    val `deadlineMs`: kotlin.ULong? = null
+    ,
     /**
      * The module that sends it.
      */
-    val `sourceModule`: kotlin.String = "" 
-    , 
+    val `sourceModule`: kotlin.String = ""
+    ,
     /**
      * Where it goes; none is the service without a name.
      */
-    val `target`: Target? = null 
-    , 
+    val `target`: Target? = null
+    ,
     /**
      * Who invokes; none is an anonymous external caller.
      */
-    val `subject`: Subject? = null 
-    , 
+    val `subject`: Subject? = null
+    ,
     /**
      * The handle of the presented token.
      */
-    val `tokenRef`: TokenRef? = null 
-    , 
+    val `tokenRef`: TokenRef? = null
+    ,
     /**
      * The granted patterns: at most 64 of at most 256 bytes, in any order; a decoded context has them sorted.
      */
-    val `capabilities`: List<kotlin.String> = listOf() 
-    , 
+    val `capabilities`: List<kotlin.String> = listOf()
+    ,
     /**
      * At most 64 entries, in any order; a decoded context has them sorted by key.
      */
-    val `metadata`: List<MetadataEntry> = listOf() 
-    
+    val `metadata`: List<MetadataEntry> = listOf()
+
 ): Disposable{
-    
 
-    
 
-    
+
+
+
     @Suppress("UNNECESSARY_SAFE_CALL") // codegen is much simpler if we unconditionally emit safe calls here
     override fun destroy() {
-        
+
     Disposable.destroy(
         this.`correlationId`,
         this.`spanId`,
@@ -2306,7 +2306,7 @@ data class ContextParts (
         this.`metadata`
     )
     }
-    
+
     companion object
 }
 
@@ -2369,23 +2369,23 @@ data class KindOfError (
      * The name that every language uses.
      */
     val `name`: kotlin.String
-    , 
+    ,
     /**
      * The number, which never changes.
      */
     val `code`: kotlin.Int
-    , 
+    ,
     /**
      * What the kind says, for people.
      */
     val `says`: kotlin.String
-    
+
 ){
-    
 
-    
 
-    
+
+
+
     companion object
 }
 
@@ -2424,18 +2424,18 @@ data class MetadataEntry (
      * 1 to 128 bytes of `[a-z0-9_.-]`.
      */
     val `key`: kotlin.String
-    , 
+    ,
     /**
      * At most 4 KiB.
      */
     val `value`: kotlin.String
-    
+
 ){
-    
 
-    
 
-    
+
+
+
     companion object
 }
 
@@ -2471,23 +2471,23 @@ data class TraceParent (
      * The 16 bytes of the trace-id.
      */
     val `correlationId`: kotlin.ByteArray
-    , 
+    ,
     /**
      * The 8 bytes of the parent-id, which is the caller's span.
      */
     val `spanId`: kotlin.ByteArray
-    , 
+    ,
     /**
      * The trace-flags.
      */
     val `traceFlags`: kotlin.UByte
-    
+
 ){
-    
 
-    
 
-    
+
+
+
     companion object
 }
 
@@ -2523,7 +2523,7 @@ public object FfiConverterTypeTraceParent: FfiConverterRustBuffer<TraceParent> {
  */
 
 enum class ErrorKind {
-    
+
     TRUNCATED,
     TRAILING_BYTES,
     TOO_MANY_SEGMENTS,
@@ -2563,7 +2563,7 @@ enum class ErrorKind {
     ABI_MISMATCH,
     OTHER;
 
-    
+
 
 
     companion object
@@ -2575,9 +2575,9 @@ enum class ErrorKind {
  */
 public object FfiConverterTypeErrorKind: FfiConverterRustBuffer<ErrorKind> {
     override fun read(buf: ByteBuffer) = try {
-        
+
         ErrorKind.entries[buf.getInt() - 1]
-        
+
     } catch (e: IndexOutOfBoundsException) {
         throw RuntimeException("invalid enum value, something is very wrong!!", e)
     }
@@ -2599,27 +2599,27 @@ public object FfiConverterTypeErrorKind: FfiConverterRustBuffer<ErrorKind> {
  * A refusal or a misuse. Callers match `kind`, people read the rest.
  */
 sealed class IxtException: kotlin.Exception() {
-    
+
     /**
      * The one case: the kind says what it is.
      */
     class Refused(
-        
+
         /**
          * What went wrong.
          */
-        val `kind`: ErrorKind, 
-        
+        val `kind`: ErrorKind,
+
         /**
          * The kind's number, the same in every language and for ever.
          */
-        val `code`: kotlin.Int, 
-        
+        val `code`: kotlin.Int,
+
         /**
          * The field in which it went wrong, by its name in the schema; empty where none applies.
          */
-        val `field`: kotlin.String, 
-        
+        val `field`: kotlin.String,
+
         /**
          * The byte of the input at which it went wrong, where decoding can tell.
          */
@@ -2628,16 +2628,16 @@ sealed class IxtException: kotlin.Exception() {
         override val message
             get() = "kind=${ `kind` }, code=${ `code` }, field=${ `field` }, offset=${ `offset` }"
     }
-    
 
-    
+
+
 
 
     companion object ErrorHandler : UniffiRustCallStatusErrorHandler<IxtException> {
         override fun lift(error_buf: RustBuffer.ByValue): IxtException = FfiConverterTypeIxtError.lift(error_buf)
     }
 
-    
+
 }
 
 /**
@@ -2645,7 +2645,7 @@ sealed class IxtException: kotlin.Exception() {
  */
 public object FfiConverterTypeIxtError : FfiConverterRustBuffer<IxtException> {
     override fun read(buf: ByteBuffer): IxtException {
-        
+
 
         return when(buf.getInt()) {
             1 -> IxtException.Refused(
@@ -2692,7 +2692,7 @@ public object FfiConverterTypeIxtError : FfiConverterRustBuffer<IxtException> {
  * Who is calling. It says who, and grants nothing.
  */
 sealed class Subject {
-    
+
     /**
      * A principal authenticated at an ingress; empty: anonymous. The default.
      */
@@ -2701,13 +2701,13 @@ sealed class Subject {
          * The principal.
          */
         val `principal`: kotlin.String) : Subject()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * A person operating the deployment.
      */
@@ -2716,13 +2716,13 @@ sealed class Subject {
          * The person.
          */
         val `name`: kotlin.String) : Subject()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * A module acting on its own behalf.
      */
@@ -2731,19 +2731,19 @@ sealed class Subject {
          * The module.
          */
         val `name`: kotlin.String) : Subject()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * The runtime itself.
      */
     object System : Subject()
-    
-    
+
+
     /**
      * A kind of a later schema: without any authority. Decoding alone gives it.
      */
@@ -2752,18 +2752,18 @@ sealed class Subject {
          * Its union tag.
          */
         val `tag`: kotlin.UShort) : Subject()
-        
+
     {
-        
+
 
         companion object
     }
-    
 
-    
 
-    
-    
+
+
+
+
 
 
     companion object
@@ -2867,7 +2867,7 @@ public object FfiConverterTypeSubject : FfiConverterRustBuffer<Subject>{
  * Where an invocation goes.
  */
 sealed class Target {
-    
+
     /**
      * Any module that provides this service. The empty name is the default, no target.
      */
@@ -2876,13 +2876,13 @@ sealed class Target {
          * The service.
          */
         val `name`: kotlin.String) : Target()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * This module.
      */
@@ -2891,13 +2891,13 @@ sealed class Target {
          * The module.
          */
         val `name`: kotlin.String) : Target()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * Every module subscribed to this topic; empty: all.
      */
@@ -2906,13 +2906,13 @@ sealed class Target {
          * The topic.
          */
         val `topic`: kotlin.String) : Target()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * One waiting call, by an id of 16 bytes minted for it alone; never the trace id.
      */
@@ -2921,13 +2921,13 @@ sealed class Target {
          * The id.
          */
         val `id`: kotlin.ByteArray) : Target()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * An endpoint that was handed out at run time.
      */
@@ -2936,13 +2936,13 @@ sealed class Target {
          * The endpoint.
          */
         val `name`: kotlin.String) : Target()
-        
+
     {
-        
+
 
         companion object
     }
-    
+
     /**
      * A kind of a later schema: unroutable. Decoding alone gives it.
      */
@@ -2951,18 +2951,18 @@ sealed class Target {
          * Its union tag.
          */
         val `tag`: kotlin.UShort) : Target()
-        
+
     {
-        
+
 
         companion object
     }
-    
 
-    
 
-    
-    
+
+
+
+
 
 
     companion object
@@ -3424,14 +3424,14 @@ public object FfiConverterSequenceTypeMetadataEntry: FfiConverterRustBuffer<List
             return FfiConverterBoolean.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_func_attenuates(
-    
-        
+
+
         FfiConverterSequenceString.lower(`parent`),
         FfiConverterSequenceString.lower(`child`),_status)
 }
     )
     }
-    
+
 
         /**
          * Whether the pattern `granted` covers `required`, a concrete capability.
@@ -3439,14 +3439,14 @@ public object FfiConverterSequenceTypeMetadataEntry: FfiConverterRustBuffer<List
             return FfiConverterBoolean.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_func_covers(
-    
-        
+
+
         FfiConverterString.lower(`granted`),
         FfiConverterString.lower(`required`),_status)
 }
     )
     }
-    
+
 
         /**
          * The core's kinds: name, number, and what it says in a few words. A language holds its own list against it.
@@ -3454,12 +3454,12 @@ public object FfiConverterSequenceTypeMetadataEntry: FfiConverterRustBuffer<List
             return FfiConverterSequenceTypeKindOfError.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_func_error_kinds(
-    
+
         _status)
 }
     )
     }
-    
+
 
         /**
          * Reads a `traceparent` header; a malformed one counts as absent.
@@ -3467,12 +3467,12 @@ public object FfiConverterSequenceTypeMetadataEntry: FfiConverterRustBuffer<List
             return FfiConverterOptionalTypeTraceParent.lift(
     uniffiRustCall() { _status ->
     UniffiLib.uniffi_ixt_uniffi_fn_func_from_traceparent(
-    
-        
+
+
         FfiConverterString.lower(`header`),_status)
 }
     )
     }
-    
+
 
 
