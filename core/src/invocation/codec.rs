@@ -584,3 +584,66 @@ impl<'a> Finder<'_, 'a> {
         Ok(metadata)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_fast(context: &InvocationContext) -> bool {
+        let bytes = context.encode();
+        let mut read = ContextRef::default();
+        read_written_shape(&bytes, &mut read).is_some_and(|()| read.to_owned() == *context)
+    }
+
+    /// Without it everything still decodes, by the general reader, and takes much longer.
+    #[test]
+    fn what_we_write_is_read_the_fast_way() {
+        let target = |target| InvocationContext::builder().target(target);
+        let subject = |subject| InvocationContext::builder().subject(subject);
+        let many = |count: usize| {
+            let texts = (0..count).map(|index| format!("c{index:02}"));
+            texts.fold(InvocationContext::builder(), |builder, text| {
+                builder.capability(&*text).metadata(text, if count > 5 { "value" } else { "" })
+            })
+        };
+        for builder in [
+            InvocationContext::builder().deadline_ms(1),
+            InvocationContext::builder().correlation_id([1; 16]).span_id([2; 8]).parent_span_id([3; 8]),
+            InvocationContext::builder().trace_flags(1).source_module("seven b"),
+            InvocationContext::builder().token_ref([7; 9]),
+            target(Target::Service("echo".into())),
+            target(Target::Module("eight by".into())),
+            target(Target::Broadcast(String::new())),
+            target(Target::Reply([5; 16])),
+            target(Target::DynamicEndpoint("ä".into())),
+            subject(Subject::External("x".into())),
+            subject(Subject::Operator(String::new())),
+            subject(Subject::Module("m".into())),
+            subject(Subject::System),
+            many(1),
+            many(5),
+            many(64),
+            many(9).target(Target::Module("m".into())).subject(Subject::Operator("o".into())).token_ref([1]),
+        ] {
+            let context = builder.build().unwrap();
+            assert!(is_fast(&context), "{context:?}");
+        }
+    }
+
+    /// A word that nothing leads to, with and without a table that counts it, and a message that ends early.
+    #[test]
+    fn another_length_is_read_the_general_way() {
+        let bytes = InvocationContext::system().encode();
+        let fast = |bytes: &[u8]| {
+            let mut read = ContextRef::default();
+            read_written_shape(bytes, &mut read).is_some()
+        };
+        assert!(fast(&bytes));
+        assert!((0..bytes.len()).all(|length| !fast(&bytes[..length])));
+        let mut longer = bytes.clone();
+        longer.extend([0; WORD]);
+        assert!(!fast(&longer));
+        longer[4] += 1;
+        assert!(!fast(&longer) && ContextRef::decode(&longer).is_ok());
+    }
+}
