@@ -67,3 +67,19 @@ impl Default for Limits {
         Self::DEFAULT
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_limit_is_what_was_asked_for_up_to_the_most() {
+        const MOST: usize = 256 << 20;
+        for (asked, is) in [(0, 0), (9, 9), (MOST - 1, MOST - 1), (MOST, MOST), (usize::MAX, MOST)] {
+            let limits = Limits::with_max_payload(asked);
+            assert_eq!((limits.max_payload(), limits.max_message()), (is, is + 20_480));
+        }
+        assert_eq!(Limits::default(), Limits::with_max_payload(1_048_576));
+        assert_eq!(MAX_CREDIT, 2_147_483_647);
+    }
+}
