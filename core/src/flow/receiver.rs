@@ -161,6 +161,10 @@ impl Receiver {
         Some(std::mem::take(&mut self.pending)).filter(|frames| *frames > 0)
     }
 
+    pub(super) fn has_pending(&self) -> bool {
+        self.pending > 0
+    }
+
     /// Ends the half. Grants that have not left stay here for good.
     pub(super) fn end(&mut self, half: Half) {
         self.half = half;

@@ -227,13 +227,7 @@ impl Stream {
     /// cancelled(`deadlineExceeded`).
     pub fn handle_timeout(&mut self, now_ms: u64) {
         if self.next_timeout().is_some_and(|deadline| now_ms >= deadline) {
-            let cancellation = Cancellation {
-                reason: CancelReason::DeadlineExceeded,
-                message: "the deadline passed".to_owned(),
-                by: By::Local,
-            };
-            self.note(Note::Broken);
-            self.end_both(Outcome::Cancelled(cancellation), Some(Last::Outcome));
+            self.break_away(CancelReason::DeadlineExceeded, "the deadline passed");
         }
     }
 
@@ -322,6 +316,18 @@ impl Stream {
             },
             Note::Violation(violation) => Event::Violation(violation),
         })
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has a frame.
+    #[must_use]
+    pub fn has_transmit(&self) -> bool {
+        self.receiver.has_pending() || self.last.is_some()
+    }
+
+    /// Whether [`poll_event`](Self::poll_event) has an event.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.notes.is_empty()
     }
 
     /// The halves and the counters.
@@ -483,11 +489,20 @@ impl Stream {
     }
 
     /// The peer broke a rule: one error frame, and the stream has failed.
-    fn break_off(&mut self, code: StreamErrorCode, message: String) -> Received<'static> {
+    pub(crate) fn break_off(&mut self, code: StreamErrorCode, message: String) -> Received<'static> {
         let failure = Failure { code, message, details: Vec::new(), by: By::Local };
         self.note(Note::Broken);
         self.end_both(Outcome::Failed(failure), Some(Last::Outcome));
         Received::Done
+    }
+
+    /// Something else than the application cancels the stream, so the application is told.
+    pub(crate) fn break_away(&mut self, reason: CancelReason, message: &str) {
+        if !self.has_ended() {
+            let cancellation = Cancellation { reason, message: message.to_owned(), by: By::Local };
+            self.note(Note::Broken);
+            self.end_both(Outcome::Cancelled(cancellation), Some(Last::Outcome));
+        }
     }
 
     fn refuse(&mut self, refused: Refused) -> Received<'static> {

@@ -16,4 +16,5 @@ pub use frame::{
     UnknownFrame,
 };
 pub use id::StreamId;
+pub(crate) use reason::enumeration;
 pub use reason::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};

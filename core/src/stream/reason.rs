@@ -57,6 +57,8 @@ macro_rules! enumeration {
     };
 }
 
+pub(crate) use enumeration;
+
 enumeration! {
     /// How many messages each side may send (specification 23, "Kinds").
     InteractionKind {

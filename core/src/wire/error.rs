@@ -105,6 +105,16 @@ kinds! {
     WindowOverflow = 106, "the credit would pass 2^31 - 1";
     /// There is no credit for this send.
     CreditExhausted = 107, "there is no credit";
+    /// Too much waits to be sent on this stream or this connection.
+    QueueFull = 108, "too much waits to be sent";
+    /// The peer allows no more streams at once.
+    TooManyStreams = 109, "the peer allows no more streams";
+    /// A stream of this connection has this id, or had it lately.
+    StreamIdInUse = 110, "the stream id is in use, or was lately";
+    /// The peer's hello has not come yet.
+    NotEstablished = 111, "the connection is not established";
+    /// An end of the connection goes away: no stream can be opened.
+    GoingAway = 112, "the connection is going away";
 
     /// An argument that the function cannot take.
     InvalidArgument = 200, "an argument is not valid";

@@ -25,6 +25,8 @@ mod writer;
 pub mod generated {
     //! What capnpc 0.27.0 made of `schemas/`, unchanged. `make schemas` makes it again.
     #[rustfmt::skip]
+    pub mod connection_capnp;
+    #[rustfmt::skip]
     pub mod ipc_streaming_capnp;
     #[rustfmt::skip]
     pub mod module_capnp;

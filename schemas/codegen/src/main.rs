@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .src_prefix(&schemas)
         .file(schemas.join("module.capnp"))
         .file(schemas.join("ipc_streaming.capnp"))
+        .file(schemas.join("connection.capnp"))
         .default_parent_module(vec!["wire".into(), "generated".into()])
         .output_path(&generated)
         .run()?;

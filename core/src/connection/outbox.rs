@@ -1,0 +1,256 @@
+//! What waits to be sent: control frames first, then the data of the streams in turns.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::lane::{Lane, Room, Spare};
+use super::table::{Entry, Place, Table};
+use super::{Config, Key};
+use crate::flow::Ticket;
+use crate::stream::{FrameBody, FrameRef, StreamFrame};
+use crate::wire::{Limits, Result};
+
+/// Bytes that a stream may send in its turn, beyond which a frame may go.
+const TURN_BYTES: i64 = 16 << 10;
+/// Frames that a stream may send in its turn.
+const TURN_FRAMES: u32 = 64;
+/// Control frames of fewer bytes leave before the end is told.
+const FEW_BYTES: usize = 64 << 10;
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// The rest of a frame of which a part has left.
+    rest: Lane,
+    /// Control frames as they are.
+    control: Lane,
+    /// Streams whose engines have control frames. These are asked when there is room, so that grants merge.
+    controls: VecDeque<Place>,
+    /// Streams with data, the next one first.
+    turns: VecDeque<Place>,
+    /// Bytes in the lanes of all streams.
+    in_lanes: usize,
+    /// Tickets that have credit and wait for room.
+    held_back: HashMap<Key, VecDeque<Ticket>>,
+    spare: Spare,
+}
+
+/// What became of a turn.
+enum Turn {
+    /// The room is full.
+    Full,
+    /// The stream's turn is over.
+    Over(u64),
+    /// Nobody has data.
+    Nobody,
+}
+
+impl Outbox {
+    /// Where the next control frame is appended, whole.
+    pub(super) fn control(&mut self) -> &mut Vec<u8> {
+        self.control.end(&mut self.spare)
+    }
+
+    /// Bytes that wait.
+    pub(super) fn queued(&self) -> usize {
+        self.in_lanes + self.control.len() + self.rest.len()
+    }
+
+    pub(super) fn control_queued(&self) -> usize {
+        self.control.len()
+    }
+
+    /// Whether there is something to transmit.
+    pub(super) fn has_something(&self) -> bool {
+        !(self.rest.is_empty()
+            && self.control.is_empty()
+            && self.controls.is_empty()
+            && self.turns.is_empty())
+    }
+
+    pub(super) fn is_full(&self, table: &Table, place: Place, config: &Config) -> bool {
+        self.queued() >= config.max_queued
+            || table.get(place).is_some_and(|entry| entry.lane.len() >= config.max_queued_stream)
+    }
+
+    /// Queues a frame behind the others of its stream.
+    pub(super) fn queue(
+        &mut self,
+        place: Place,
+        entry: &mut Entry,
+        frame: &FrameRef<'_>,
+        limits: Limits,
+    ) -> Result<()> {
+        let before = entry.lane.len();
+        frame.encode_into(entry.lane.end(&mut self.spare), limits)?;
+        self.in_lanes += entry.lane.len() - before;
+        if !entry.flags.in_turn {
+            entry.flags.in_turn = true;
+            self.turns.push_back(place);
+        }
+        Ok(())
+    }
+
+    pub(super) fn control_waits(&mut self, place: Place) {
+        self.controls.push_back(place);
+    }
+
+    /// Keeps a ticket that has its credit until there is room for its message.
+    pub(super) fn hold_back(&mut self, key: Key, ticket: Ticket) {
+        self.held_back.entry(key).or_default().push_back(ticket);
+    }
+
+    pub(super) fn forget(&mut self, key: Key, ticket: Ticket) {
+        if let Some(tickets) = self.held_back.get_mut(&key) {
+            tickets.retain(|held| *held != ticket);
+            if tickets.is_empty() {
+                self.held_back.remove(&key);
+            }
+        }
+    }
+
+    /// The tickets for whose messages there is room now.
+    pub(super) fn let_go(&mut self, table: &Table, config: &Config) -> Vec<(Key, VecDeque<Ticket>)> {
+        // Half, so that the limit is not touched again by the first message.
+        if self.held_back.is_empty() || self.queued() > config.max_queued / 2 {
+            return Vec::new();
+        }
+        self.held_back
+            .extract_if(|key, _| {
+                let entry = table.resolve(*key).and_then(|place| table.get(place));
+                entry.is_none_or(|entry| entry.lane.len() <= config.max_queued_stream / 2)
+            })
+            .collect()
+    }
+
+    /// Drops what a stream has queued.
+    pub(super) fn release(&mut self, key: Key, entry: &mut Entry) {
+        self.drop_lane(entry);
+        self.held_back.remove(&key);
+    }
+
+    pub(super) fn drop_lane(&mut self, entry: &mut Entry) {
+        self.in_lanes -= entry.lane.len();
+        entry.lane.clear(&mut self.spare);
+    }
+
+    /// Drops everything: nobody reads any more.
+    pub(super) fn drop_all(&mut self) {
+        self.drop_data();
+        self.control.clear(&mut self.spare);
+        self.rest.clear(&mut self.spare);
+    }
+
+    /// Drops the data, and control frames where they are many: the peer is to be told why the connection ends,
+    /// soon, and behind the hello. The frame that has begun to leave goes on.
+    pub(super) fn drop_data(&mut self) {
+        if self.control.len() > FEW_BYTES {
+            self.control.clear(&mut self.spare);
+        }
+        self.controls.clear();
+        self.turns.clear();
+        self.held_back.clear();
+    }
+
+    /// Fills the room. Gives the number of frames that left; streams that may be over now go to `settled`.
+    pub(super) fn transmit(
+        &mut self,
+        table: &mut Table,
+        limits: Limits,
+        room: &mut Room<'_>,
+        settled: &mut Vec<Place>,
+    ) -> u64 {
+        let mut frames = 0;
+        self.transmit_rest(room);
+        if !self.rest.is_empty() {
+            return frames;
+        }
+        loop {
+            while let Some(frame) = self.control.front() {
+                let length = frame.len();
+                if !room.takes(length) {
+                    return frames;
+                }
+                let put = room.put(frame);
+                if let Some(rest) = frame.get(put..).filter(|rest| !rest.is_empty()) {
+                    self.rest.end(&mut self.spare).extend_from_slice(rest);
+                }
+                self.control.pop(length, &mut self.spare);
+                frames += 1;
+            }
+            let Some(place) = self.controls.pop_front() else { break };
+            self.collect_control(place, table, limits);
+            settled.push(place);
+        }
+        loop {
+            match self.take_turn(table, room, settled) {
+                Turn::Over(sent) => frames += sent,
+                Turn::Full | Turn::Nobody => return frames,
+            }
+        }
+    }
+
+    fn transmit_rest(&mut self, room: &mut Room<'_>) {
+        // What is left of a frame is not a frame, so it is taken as bytes.
+        let put = room.put(self.rest.bytes());
+        if put > 0 {
+            self.rest.pop(put, &mut self.spare);
+        }
+    }
+
+    /// Takes a stream's control frames out of its engine. A close goes behind its data.
+    fn collect_control(&mut self, place: Place, table: &mut Table, limits: Limits) {
+        let Some(entry) = table.get_mut(place) else { return };
+        entry.flags.has_control = false;
+        while let Some(frame) = entry.stream.poll_transmit() {
+            if matches!(frame.body, FrameBody::Close(_)) {
+                let _ = self.queue(place, entry, &frame.as_ref(), limits);
+                continue;
+            }
+            self.put_control(&frame, limits);
+        }
+    }
+
+    fn put_control(&mut self, frame: &StreamFrame, limits: Limits) {
+        // The engine makes no frame beyond the limits.
+        let _ = frame.encode_into(self.control.end(&mut self.spare), limits);
+    }
+
+    /// Lets the next stream send: at most so many bytes and frames, and at least one frame in the long run.
+    fn take_turn(&mut self, table: &mut Table, room: &mut Room<'_>, settled: &mut Vec<Place>) -> Turn {
+        let Some(&place) = self.turns.front() else { return Turn::Nobody };
+        let Some(entry) = table.get_mut(place) else {
+            self.turns.pop_front();
+            return Turn::Over(0);
+        };
+        if entry.deficit <= 0 {
+            entry.deficit += TURN_BYTES;
+        }
+        let mut sent = 0;
+        while entry.deficit > 0
+            && sent < TURN_FRAMES
+            && let Some(frame) = entry.lane.front()
+        {
+            let length = frame.len();
+            if !room.takes(length) {
+                return Turn::Full;
+            }
+            let put = room.put(frame);
+            if let Some(rest) = frame.get(put..).filter(|rest| !rest.is_empty()) {
+                self.rest.end(&mut self.spare).extend_from_slice(rest);
+            }
+            entry.lane.pop(length, &mut self.spare);
+            self.in_lanes -= length;
+            entry.deficit -= length as i64;
+            sent += 1;
+        }
+        self.turns.pop_front();
+        if entry.lane.is_empty() {
+            // Credit for bytes is not saved up; what was sent too much is not forgotten.
+            entry.deficit = entry.deficit.min(0);
+            entry.flags.in_turn = false;
+            settled.push(place);
+        } else {
+            self.turns.push_back(place);
+        }
+        Turn::Over(sent.into())
+    }
+}
