@@ -37,6 +37,9 @@ pub struct Config {
     /// What keeps a peer from choosing ids that collide in the table: a random number, which the core cannot
     /// draw itself. 0 is for tests.
     pub seed: u64,
+    /// Whether streams that the peer opens go through here: their frames are events as they came, and a host
+    /// moves them on. false.
+    pub relay: bool,
     /// Told to the peer, for people; at most 128 bytes.
     pub software: String,
 }
@@ -56,6 +59,7 @@ impl Default for Config {
             idle_ms: 60_000,
             keepalive_ms: 15_000,
             seed: 0,
+            relay: false,
             software: String::new(),
         }
     }

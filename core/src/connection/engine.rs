@@ -8,7 +8,7 @@ use super::deadlines::Deadlines;
 use super::framer::Framer;
 use super::message::Message;
 use super::outbox::Outbox;
-use super::table::{Place, Table};
+use super::table::{Body, Place, Table};
 use super::{Config, End, Event, Key, Settings};
 use crate::flow::{self, Effect, Outcome, State, Stream, Ticket};
 use crate::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode, StreamId};
@@ -145,14 +145,13 @@ impl Connection {
         let frame = stream.open(id, self.config.window, context)?;
         let deadline = stream.next_timeout();
         frame.encode_into(self.outbox.control(), self.limits)?;
-        let (_, key) = self.table.insert(id, stream);
-        self.open[0] += 1;
-        self.stats.opened += 1;
+        let (_, key) = self.table.insert(id, Body::Stream(stream));
+        self.count_open(flow::Role::Opener);
         self.keep_deadline(key, deadline);
         Ok(key)
     }
 
-    fn may_open(&mut self, id: StreamId) -> Result<Settings> {
+    pub(super) fn may_open(&mut self, id: StreamId) -> Result<Settings> {
         if self.end.is_some() {
             return Err(ErrorKind::Closed.into());
         }
@@ -195,15 +194,16 @@ impl Connection {
         let place = self.table.resolve(stream).ok_or(ErrorKind::StreamEnded)?;
         let full = self.outbox.is_full(&self.table, place, &self.config);
         let Some(entry) = self.table.get_mut(place) else { return Err(ErrorKind::StreamEnded.into()) };
-        if full && entry.stream.state().sender == flow::Half::Open {
+        let Body::Stream(sender) = &mut entry.body else { return Err(relayed()) };
+        if full && sender.state().sender == flow::Half::Open {
             if let Some(ticket) = ticket {
                 self.outbox.hold_back(stream, ticket);
             }
             return Err(ErrorKind::QueueFull.into());
         }
         let frame = match ticket {
-            Some(ticket) => entry.stream.send_with(ticket, payload)?,
-            None => entry.stream.try_send(payload)?,
+            Some(ticket) => sender.send_with(ticket, payload)?,
+            None => sender.try_send(payload)?,
         };
         self.outbox.queue(place, entry, &frame, self.limits)
     }
@@ -267,14 +267,18 @@ impl Connection {
     /// The halves and the counters of a stream; `None` when it is over.
     #[must_use]
     pub fn state(&self, stream: Key) -> Option<State> {
-        Some(self.table.get(self.table.resolve(stream)?)?.stream.state())
+        match &self.table.get(self.table.resolve(stream)?)?.body {
+            Body::Stream(stream) => Some(stream.state()),
+            Body::Relay(_) => None,
+        }
     }
 
-    /// All streams that live: key, id, kind and state.
+    /// All streams that live and have an end here: key, id, kind and state.
     pub fn streams(&self) -> impl Iterator<Item = (Key, Option<StreamId>, InteractionKind, State)> {
-        self.table
-            .iter()
-            .map(|(key, entry)| (key, entry.stream.id(), entry.stream.kind(), entry.stream.state()))
+        self.table.iter().filter_map(|(key, entry)| match &entry.body {
+            Body::Stream(stream) => Some((key, stream.id(), stream.kind(), stream.state())),
+            Body::Relay(_) => None,
+        })
     }
 
     /// How many streams live, those of the control not counted.
@@ -311,7 +315,7 @@ impl Connection {
     fn with<T>(&mut self, stream: Key, work: impl FnOnce(&mut Stream) -> Result<T>) -> Result<T> {
         let place = self.table.resolve(stream).ok_or(ErrorKind::StreamEnded)?;
         let Some(entry) = self.table.get_mut(place) else { return Err(ErrorKind::StreamEnded.into()) };
-        let done = work(&mut entry.stream);
+        let done = work(entry.stream().ok_or_else(relayed)?);
         self.touch(place);
         done
     }
@@ -325,18 +329,27 @@ impl Connection {
         if self.table.resolve(stream).is_none() { Ok(over) } else { self.with(stream, work) }
     }
 
+    /// Counts a stream that this end has opened, or answers.
+    pub(super) fn count_open(&mut self, role: flow::Role) {
+        if let Some(count) = self.open.get_mut(usize::from(role == flow::Role::Responder)) {
+            *count += 1;
+        }
+        self.stats.opened += 1;
+    }
+
     /// Puts a stream into the lists that it belongs to after something was done to it.
     pub(super) fn touch(&mut self, place: Place) {
         let Some(entry) = self.table.get_mut(place) else { return };
-        if entry.stream.has_events() && !entry.flags.has_events {
+        if entry.has_events() && !entry.flags.has_events {
             entry.flags.has_events = true;
             self.eventful.push_back(place);
         }
-        if entry.stream.has_transmit() && !entry.flags.has_control {
+        if entry.has_transmit() && !entry.flags.has_control {
             entry.flags.has_control = true;
             self.outbox.control_waits(place);
         }
-        if matches!(entry.stream.outcome(), Some(Outcome::Failed(_) | Outcome::Cancelled(_))) {
+        let outcome = entry.stream().and_then(|stream| stream.outcome());
+        if matches!(outcome, Some(Outcome::Failed(_) | Outcome::Cancelled(_))) {
             self.outbox.drop_lane(entry);
         }
         self.settle(place);
@@ -346,7 +359,7 @@ impl Connection {
     pub(super) fn settle(&mut self, place: Place) {
         let Some(entry) = self.table.get(place) else { return };
         let flags = entry.flags;
-        if !entry.stream.has_ended() || flags.has_events || flags.has_control || !entry.lane.is_empty() {
+        if !entry.has_ended() || flags.has_events || flags.has_control || !entry.lane.is_empty() {
             return;
         }
         // It may still stand among those that wait for a turn, and has to be found there.
@@ -359,14 +372,15 @@ impl Connection {
     pub(super) fn release(&mut self, place: Place) {
         let Some((key, mut entry)) = self.table.remove(place) else { return };
         self.outbox.release(key, &mut entry);
-        let theirs = usize::from(entry.stream.role() == flow::Role::Responder);
+        let silent = entry.flags.silent;
+        let theirs = usize::from(entry.role() == flow::Role::Responder);
         if let Some(count) = self.open.get_mut(theirs) {
             *count -= 1;
         }
-        if !entry.flags.silent {
+        if let Some(stream) = entry.stream().filter(|_| !silent) {
             // A stream without an outcome is let go only where the connection ends under it.
-            let outcome =
-                entry.stream.outcome().cloned().unwrap_or(Outcome::Completed(CloseReason::Unspecified));
+            let outcome = stream.outcome().cloned();
+            let outcome = outcome.unwrap_or(Outcome::Completed(CloseReason::Unspecified));
             self.events.push_back(Event::Over(key, outcome));
         }
         self.look_drained();
@@ -390,4 +404,9 @@ impl Connection {
             self.deadlines.insert(at, key, table.len(), |key| table.resolve(key).is_some());
         }
     }
+}
+
+/// A command for an end of a stream, given for one that goes through.
+pub(super) fn relayed() -> Error {
+    Error::new(ErrorKind::InvalidArgument).in_field("stream")
 }

@@ -2,7 +2,7 @@
 
 use super::{End, EndReason, Key, Settings};
 use crate::flow;
-use crate::stream::{InteractionKind, StreamId};
+use crate::stream::{InteractionKind, StreamErrorCode, StreamId};
 
 /// What happened, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,24 @@ pub enum Event<'a> {
     Stream(Key, flow::Event),
     /// The stream has ended, all of it that was to leave has left, and its key names nothing any more.
     Over(Key, flow::Outcome),
+    /// A frame of a stream that goes through, as it came: of an open, and of all that follows it. Only with
+    /// [`Config::relay`](super::Config::relay).
+    Relay {
+        /// The stream on this connection.
+        stream: Key,
+        /// The whole frame.
+        bytes: &'a [u8],
+    },
+    /// A stream that goes through cannot go on here: its peer broke a rule and was told, or the connection
+    /// ended. Only with [`Config::relay`](super::Config::relay).
+    RelayFailed {
+        /// The stream on this connection; it is over.
+        stream: Key,
+        /// What to tell the other side.
+        code: StreamErrorCode,
+        /// For people.
+        message: String,
+    },
     /// A frame of a stream that is not known here; for a host to count. Correct peers do not cause it.
     UnknownStream(StreamId),
     /// The answer to a ping came so many microseconds after it.

@@ -27,6 +27,7 @@ mod lane;
 mod message;
 mod outbox;
 mod receive;
+mod relay;
 mod table;
 mod transmit;
 
@@ -36,4 +37,5 @@ pub use end::{End, EndReason};
 pub use engine::{Connection, Stats};
 pub use event::Event;
 pub use receive::Incoming;
+pub use relay::RelayState;
 pub use table::Key;

@@ -26,6 +26,8 @@ pub(super) struct Outbox {
     controls: VecDeque<Place>,
     /// Streams with data, the next one first.
     turns: VecDeque<Place>,
+    /// Relayed streams of which frames have left since the host asked.
+    left: VecDeque<Place>,
     /// Bytes in the lanes of all streams.
     in_lanes: usize,
     /// Tickets that have credit and wait for room.
@@ -82,11 +84,28 @@ impl Outbox {
         let before = entry.lane.len();
         frame.encode_into(entry.lane.end(&mut self.spare), limits)?;
         self.in_lanes += entry.lane.len() - before;
-        if !entry.flags.in_turn {
+        self.waits(place, entry);
+        Ok(())
+    }
+
+    /// Queues an encoded frame behind the others of its stream.
+    pub(super) fn queue_bytes(&mut self, place: Place, entry: &mut Entry, frame: &[u8]) {
+        entry.lane.end(&mut self.spare).extend_from_slice(frame);
+        self.in_lanes += frame.len();
+        self.waits(place, entry);
+    }
+
+    /// Gives a stream its turns while it has something that may leave.
+    pub(super) fn waits(&mut self, place: Place, entry: &mut Entry) {
+        if !entry.flags.in_turn && !entry.lane.is_empty() && entry.may_leave() {
             entry.flags.in_turn = true;
             self.turns.push_back(place);
         }
-        Ok(())
+    }
+
+    /// Relayed streams of which frames have left.
+    pub(super) fn pop_left(&mut self) -> Option<Place> {
+        self.left.pop_front()
     }
 
     pub(super) fn control_waits(&mut self, place: Place) {
@@ -200,7 +219,7 @@ impl Outbox {
     fn collect_control(&mut self, place: Place, table: &mut Table, limits: Limits) {
         let Some(entry) = table.get_mut(place) else { return };
         entry.flags.has_control = false;
-        while let Some(frame) = entry.stream.poll_transmit() {
+        while let Some(frame) = entry.poll_transmit() {
             if matches!(frame.body, FrameBody::Close(_)) {
                 let _ = self.queue(place, entry, &frame.as_ref(), limits);
                 continue;
@@ -227,6 +246,7 @@ impl Outbox {
         let mut sent = 0;
         while entry.deficit > 0
             && sent < TURN_FRAMES
+            && entry.may_leave()
             && let Some(frame) = entry.lane.front()
         {
             let length = frame.len();
@@ -241,9 +261,16 @@ impl Outbox {
             self.in_lanes -= length;
             entry.deficit -= length as i64;
             sent += 1;
+            if let Some(relay) = entry.relay() {
+                relay.left();
+                if !entry.flags.has_left {
+                    entry.flags.has_left = true;
+                    self.left.push_back(place);
+                }
+            }
         }
         self.turns.pop_front();
-        if entry.lane.is_empty() {
+        if entry.lane.is_empty() || !entry.may_leave() {
             // Credit for bytes is not saved up; what was sent too much is not forgotten.
             entry.deficit = entry.deficit.min(0);
             entry.flags.in_turn = false;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::control::{Broken, Said};
 use super::engine::Connection;
 use super::framer::Whole;
-use super::table::{Known, Place};
+use super::table::{Body, Known, Place};
 use super::{EndReason, Event, Key, VERSION};
 use crate::flow::{self, By, Outcome, Received, Stream};
 use crate::stream::{Frame, FrameBody, FrameRef, InteractionKind, Open, StreamErrorCode, StreamId};
@@ -23,9 +23,10 @@ pub struct Incoming<'c> {
 }
 
 /// What a frame comes to, with places in it for what the event will borrow.
-enum Heard {
+pub(super) enum Heard {
     Opened { stream: Key, id: StreamId, kind: InteractionKind, context: Range<usize> },
     Message { stream: Key, sequence: u64, payload: Range<usize> },
+    Relay { stream: Key },
 }
 
 impl Incoming<'_> {
@@ -49,6 +50,7 @@ impl Incoming<'_> {
             Heard::Message { stream, sequence, payload } => {
                 Event::Message { stream, sequence, payload: bytes.get(payload).unwrap_or_default() }
             }
+            Heard::Relay { stream } => Event::Relay { stream, bytes },
         })
     }
 
@@ -164,8 +166,9 @@ impl Connection {
     fn receive_live(&mut self, place: Place, frame: FrameRef<'_>, bytes: &[u8]) -> Option<Heard> {
         let key = self.table.key(place)?;
         let entry = self.table.get_mut(place)?;
-        let had_ended = entry.stream.has_ended();
-        let heard = match entry.stream.receive(frame) {
+        let Body::Stream(stream) = &mut entry.body else { return self.receive_relayed(place, frame) };
+        let had_ended = stream.has_ended();
+        let heard = match stream.receive(frame) {
             Received::Data(data) => {
                 let payload = place_of(data.payload, bytes);
                 Some(Heard::Message { stream: key, sequence: data.sequence, payload })
@@ -180,7 +183,7 @@ impl Connection {
             // A message alone changes nothing that anybody waits for.
             return heard;
         }
-        let violated = !had_ended && broke_a_rule(&entry.stream);
+        let violated = !had_ended && broke_a_rule(stream);
         self.touch(place);
         if violated {
             self.violated();
@@ -207,6 +210,9 @@ impl Connection {
             self.violated();
             return None;
         }
+        if self.config.relay {
+            return self.receive_relayed_open(id, open);
+        }
         let config = flow::Config::default()
             .with_limits(self.limits)
             .with_window(self.config.window)
@@ -217,9 +223,8 @@ impl Connection {
         let violated = broke_a_rule(&stream);
         let lives = !stream.has_ended();
         let deadline = stream.next_timeout();
-        let (place, key) = self.table.insert(id, stream);
-        self.open[1] += 1;
-        self.stats.opened += 1;
+        let (place, key) = self.table.insert(id, Body::Stream(stream));
+        self.count_open(flow::Role::Responder);
         if let Some(entry) = self.table.get_mut(place)
             && !lives
         {
@@ -242,7 +247,7 @@ impl Connection {
     }
 
     /// Answers an open with an error and keeps nothing of it.
-    fn refuse(&mut self, id: StreamId, code: StreamErrorCode, why: &str) {
+    pub(super) fn refuse(&mut self, id: StreamId, code: StreamErrorCode, why: &str) {
         self.stats.refused += 1;
         if self.outbox.control_queued() > MAX_REFUSALS {
             let message = "the peer reads no answer to what it opens".to_owned();

@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::quality::FixedState;
 
 use super::lane::Lane;
-use crate::flow::Stream;
-use crate::stream::StreamId;
+use super::relay::Relay;
+use crate::flow::{Role, Stream};
+use crate::stream::{StreamFrame, StreamId};
 
 /// Names a stream of one connection, from its open until [`Event::Over`](super::Event::Over). A key whose
 /// stream is over names no other stream.
@@ -45,11 +46,87 @@ pub(super) type Place = u32;
 /// A stream and what of it has not left yet.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) stream: Stream,
+    pub(super) body: Body,
     pub(super) lane: Lane,
     /// Bytes that it may still send in this turn; below 0 after a large frame.
     pub(super) deficit: i64,
     pub(super) flags: Flags,
+}
+
+/// Who decides what happens on a stream.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// The credit engine: an end of the stream is here.
+    Stream(Stream),
+    /// A host: the stream goes through.
+    Relay(Relay),
+}
+
+impl Entry {
+    pub(super) fn new(body: Body) -> Self {
+        Self { body, lane: Lane::default(), deficit: 0, flags: Flags::default() }
+    }
+
+    pub(super) fn stream(&mut self) -> Option<&mut Stream> {
+        match &mut self.body {
+            Body::Stream(stream) => Some(stream),
+            Body::Relay(_) => None,
+        }
+    }
+
+    pub(super) fn relay(&mut self) -> Option<&mut Relay> {
+        match &mut self.body {
+            Body::Stream(_) => None,
+            Body::Relay(relay) => Some(relay),
+        }
+    }
+
+    pub(super) fn id(&self) -> Option<StreamId> {
+        match &self.body {
+            Body::Stream(stream) => stream.id(),
+            Body::Relay(relay) => Some(relay.id),
+        }
+    }
+
+    pub(super) fn role(&self) -> Role {
+        match &self.body {
+            Body::Stream(stream) => stream.role(),
+            Body::Relay(relay) => relay.role,
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        match &self.body {
+            Body::Stream(stream) => stream.has_ended(),
+            Body::Relay(relay) => relay.done,
+        }
+    }
+
+    pub(super) fn has_events(&self) -> bool {
+        matches!(&self.body, Body::Stream(stream) if stream.has_events())
+    }
+
+    pub(super) fn has_transmit(&self) -> bool {
+        match &self.body {
+            Body::Stream(stream) => stream.has_transmit(),
+            Body::Relay(relay) => relay.has_transmit(),
+        }
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<StreamFrame> {
+        match &mut self.body {
+            Body::Stream(stream) => stream.poll_transmit(),
+            Body::Relay(relay) => relay.poll_transmit(),
+        }
+    }
+
+    /// Whether the oldest frame that waits may leave.
+    pub(super) fn may_leave(&self) -> bool {
+        match &self.body {
+            Body::Stream(_) => true,
+            Body::Relay(relay) => relay.may_leave(),
+        }
+    }
 }
 
 /// Which lists a stream stands in, and what it is.
@@ -63,6 +140,8 @@ pub(super) struct Flags {
     pub(super) has_events: bool,
     /// The application knows nothing of it and never will.
     pub(super) silent: bool,
+    /// A host is to be told that frames of it have left.
+    pub(super) has_left: bool,
 }
 
 #[derive(Debug)]
@@ -138,14 +217,14 @@ impl Table {
     }
 
     /// Adds a stream whose id is not known yet.
-    pub(super) fn insert(&mut self, id: StreamId, stream: Stream) -> (Place, Key) {
+    pub(super) fn insert(&mut self, id: StreamId, body: Body) -> (Place, Key) {
         let place = self.free.pop().unwrap_or_else(|| self.grow());
         self.places.insert(id, place);
         self.live += 1;
         let mut generation = 0;
         if let Some(slot) = self.slot_mut(place) {
             generation = slot.generation;
-            slot.entry = Some(Entry { stream, lane: Lane::default(), deficit: 0, flags: Flags::default() });
+            slot.entry = Some(Entry::new(body));
         }
         (place, Key::new(place, generation))
     }
@@ -159,7 +238,7 @@ impl Table {
         self.free.push(place);
         self.live -= 1;
         self.last = None;
-        if let Some(id) = entry.stream.id() {
+        if let Some(id) = entry.id() {
             if self.remembered == 0 {
                 self.places.remove(&id);
             } else {
@@ -236,10 +315,10 @@ mod tests {
         StreamId::from_words(7, number).unwrap()
     }
 
-    fn stream(number: u64) -> Stream {
+    fn stream(number: u64) -> Body {
         let mut stream = Stream::opener(InteractionKind::Unary, Config::default());
         stream.open(id(number), 0, &[]).unwrap();
-        stream
+        Body::Stream(stream)
     }
 
     #[test]

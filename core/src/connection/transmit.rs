@@ -2,7 +2,7 @@
 
 use super::engine::Connection;
 use super::lane::Room;
-use super::table::Place;
+use super::table::{Body, Place};
 use super::{End, EndReason, Event};
 use crate::flow::{self, By};
 use crate::stream::{CancelReason, StreamErrorCode};
@@ -59,8 +59,9 @@ impl Connection {
         let key = self.table.key(place)?;
         let full = self.outbox.is_full(&self.table, place, &self.config);
         while let Some(entry) = self.table.get_mut(place) {
-            match entry.stream.poll_event() {
-                Some(_) if entry.flags.silent => {}
+            let silent = entry.flags.silent;
+            match entry.stream().and_then(|stream| stream.poll_event()) {
+                Some(_) if silent => {}
                 Some(flow::Event::Ready(ticket)) if full => self.outbox.hold_back(key, ticket),
                 Some(event) => return Some(Event::Stream(key, event)),
                 None => {
@@ -102,9 +103,9 @@ impl Connection {
         }
         while let Some(key) = self.deadlines.due(now_us) {
             if let Some(place) = self.table.resolve(key)
-                && let Some(entry) = self.table.get_mut(place)
+                && let Some(stream) = self.table.get_mut(place).and_then(|entry| entry.stream())
             {
-                entry.stream.handle_timeout(now_us / 1000);
+                stream.handle_timeout(now_us / 1000);
                 self.touch(place);
             }
         }
@@ -185,8 +186,10 @@ impl Connection {
         let mut from = 0;
         while let Some(place) = self.table.next_live(from) {
             from = place + 1;
-            if let Some(entry) = self.table.get_mut(place) {
-                entry.stream.break_away(CancelReason::Shutdown, "going away");
+            match self.table.get_mut(place).map(|entry| &mut entry.body) {
+                Some(Body::Stream(stream)) => stream.break_away(CancelReason::Shutdown, "going away"),
+                Some(Body::Relay(_)) => self.relay_ends(place, StreamErrorCode::Unavailable, "going away"),
+                None => {}
             }
             self.touch(place);
         }
@@ -205,19 +208,24 @@ impl Connection {
         };
         let message = format!("the connection ended: {end}");
         self.swept = place;
-        let Some(entry) = self.table.get_mut(place) else { return false };
-        if !entry.stream.has_ended() {
-            let _ = entry.stream.break_off(StreamErrorCode::Unavailable, message);
-        }
         let key = self.table.key(place);
-        while let Some(entry) = self.table.get_mut(place)
-            && let Some(event) = entry.stream.poll_event()
-        {
-            if let Some(key) = key
-                && !entry.flags.silent
-            {
-                self.events.push_back(Event::Stream(key, event));
+        let Some(entry) = self.table.get_mut(place) else { return false };
+        let silent = entry.flags.silent;
+        match &mut entry.body {
+            Body::Stream(stream) => {
+                if !stream.has_ended() {
+                    let _ = stream.break_off(StreamErrorCode::Unavailable, message);
+                }
+                if let Some(key) = key.filter(|_| !silent) {
+                    let told = std::iter::from_fn(|| stream.poll_event());
+                    self.events.extend(told.map(|event| Event::Stream(key, event)));
+                }
             }
+            Body::Relay(relay) if !relay.done => {
+                let code = StreamErrorCode::Unavailable;
+                self.events.extend(key.map(|stream| Event::RelayFailed { stream, code, message }));
+            }
+            Body::Relay(_) => {}
         }
         self.release(place);
         true
