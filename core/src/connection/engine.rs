@@ -293,6 +293,12 @@ impl Connection {
         self.len() == 0
     }
 
+    /// Bytes that wait to be sent.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
     /// What the peer said of itself, once its hello is here.
     #[must_use]
     pub fn peer(&self) -> Option<Settings> {

@@ -238,6 +238,16 @@ impl Connection {
         })
     }
 
+    /// The relayed stream of which most bytes wait here.
+    #[must_use]
+    pub fn relay_largest(&self) -> Option<Key> {
+        let relayed = self.table.iter().filter(|(_, entry)| matches!(entry.body, Body::Relay(_)));
+        relayed
+            .filter(|(_, entry)| !entry.lane.is_empty())
+            .max_by_key(|(_, entry)| entry.lane.len())
+            .map(|(key, _)| key)
+    }
+
     pub(super) fn receive_relayed(&mut self, place: Place, frame: FrameRef<'_>) -> Option<Heard> {
         let stream = self.table.key(place)?;
         let limit = self.limits.max_payload();

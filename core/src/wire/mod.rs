@@ -27,6 +27,8 @@ pub mod generated {
     #[rustfmt::skip]
     pub mod connection_capnp;
     #[rustfmt::skip]
+    pub mod host_capnp;
+    #[rustfmt::skip]
     pub mod ipc_streaming_capnp;
     #[rustfmt::skip]
     pub mod module_capnp;

@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .file(schemas.join("module.capnp"))
         .file(schemas.join("ipc_streaming.capnp"))
         .file(schemas.join("connection.capnp"))
+        .file(schemas.join("host.capnp"))
         .default_parent_module(vec!["wire".into(), "generated".into()])
         .output_path(&generated)
         .run()?;

@@ -1,0 +1,37 @@
+//! The host of Ixt: modules connect to it, say what they provide, and call each other through it
+//! (specification 25).
+//!
+//! [`Host`] is sans-IO as the engines of `ixt-core` are: it is handed new connections ([`Host::connect`]), what was
+//! read of them ([`Host::receive`]) and the time ([`Host::handle_timeout`]); it fills buffers with what is to be
+//! written ([`Host::poll_transmit`]) and says to which connections ([`Host::poll_writable`]). It reads no clock and
+//! draws no random number: both are handed in. So a host runs on sockets, in a test without any, or a thousand of
+//! them in a simulation.
+//!
+//! **After every input, drain the outputs until there are none.**
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![warn(clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod audit;
+mod authority;
+mod broadcast;
+mod host;
+mod link;
+mod local;
+mod message;
+mod name;
+mod open;
+mod policy;
+mod registry;
+mod routes;
+
+pub use audit::Refusal;
+pub use host::{Host, ModuleInfo, Settings, StreamInfo};
+pub use link::{LinkId, Peer};
+pub use message::{FromHost, ServiceOffer, ToHost};
+pub use name::is_name;
+pub use policy::{ModulePolicy, Policy, PolicyError};
+
+/// The service to which a module announces itself.
+pub const SERVICE: &str = "ixt.host";

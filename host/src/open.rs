@@ -1,0 +1,234 @@
+//! A stream is opened: may it, and where does it go?
+
+use ixt_core::ErrorKind;
+use ixt_core::connection::Key;
+use ixt_core::invocation::{ContextRef, Target};
+use ixt_core::stream::{
+    CancelReason, Frame, FrameBody, FrameRef, InteractionKind, Open, StreamErrorCode, StreamId,
+};
+
+use crate::host::{ANY, Command, Host};
+use crate::link::{Half, LinkId, Side};
+use crate::local::{Local, MAX_PAYLOAD, Purpose};
+use crate::registry::NoProvider;
+use crate::routes::Route;
+use crate::{SERVICE, authority};
+
+/// Why a stream does not go anywhere.
+struct No(StreamErrorCode, String);
+
+fn no<T>(code: StreamErrorCode, reason: impl Into<String>) -> Result<T, No> {
+    Err(No(code, reason.into()))
+}
+
+impl Host {
+    /// Decides an open, whose frame is `bytes`.
+    pub(crate) fn opened(&mut self, link: LinkId, key: Key, bytes: &[u8]) {
+        let Ok(frame) = FrameRef::decode_within(bytes, ANY) else { return };
+        let FrameBody::Open(open) = frame.body else { return };
+        let Ok(context) = ContextRef::decode(open.context) else { return };
+        let id = frame.stream_id;
+        if context.target() == Target::Service(SERVICE) {
+            if open.interaction == InteractionKind::BidiStream {
+                let credit = self.settings.connection.initial_credit;
+                let local = Local::new(frame, credit, MAX_PAYLOAD, Purpose::Module);
+                self.put_local(link, key, Box::new(local));
+            } else {
+                let no = No(StreamErrorCode::InvalidArgument, format!("{SERVICE} takes bidi streams"));
+                self.turn_away(link, key, id, &context, &no);
+            }
+            return;
+        }
+        if context.deadline_elapsed(self.now_us / 1000) {
+            let cancel: FrameRef<'_> =
+                Frame::cancel(id, CancelReason::DeadlineExceeded, "the deadline has passed");
+            self.command_frame(link, key, &cancel, |bytes| Command::Control(bytes, true));
+            return;
+        }
+        if let Err(no) = self.route(link, key, id, open, &context, frame, bytes) {
+            self.turn_away(link, key, id, &context, &no);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one open, taken apart once")]
+    fn route(
+        &mut self,
+        link: LinkId,
+        key: Key,
+        id: StreamId,
+        open: Open<&[u8]>,
+        context: &ContextRef<'_>,
+        frame: FrameRef<'_>,
+        bytes: &[u8],
+    ) -> Result<(), No> {
+        use StreamErrorCode::{InvalidArgument, PermissionDenied};
+        let Some(module) = self.module_of(link).map(str::to_owned) else {
+            return no(PermissionDenied, "the module is not announced");
+        };
+        let Some(policy) = self.policy.module(&module) else {
+            return no(PermissionDenied, "it may not call");
+        };
+        let parent = match context.parent_span_id() {
+            [0, 0, 0, 0, 0, 0, 0, 0] => None,
+            span => self.routes.parent(link, span),
+        };
+        authority::check(&module, policy, context, parent.as_ref())
+            .map_err(|reason| No(PermissionDenied, reason))?;
+        let named = match context.target() {
+            Target::Service(name) | Target::Module(name) | Target::Broadcast(name) => Some(name),
+            _ => None,
+        };
+        if let Some(name) = named.filter(|name| !policy.may_call(name)) {
+            return no(PermissionDenied, format!("it may not call `{name}`"));
+        }
+        if let Target::Broadcast(topic) = context.target() {
+            if open.interaction != InteractionKind::Unary {
+                return no(InvalidArgument, "a broadcast is a unary call");
+            }
+            let purpose = Purpose::Broadcast { topic: topic.to_owned(), context: open.context.to_vec() };
+            let most = self.settings.connection.max_payload as usize;
+            let local = Local::new(frame, self.settings.connection.initial_credit, most, purpose);
+            self.put_local(link, key, Box::new(local));
+            return Ok(());
+        }
+        let to = self.provider(link, open.interaction, context)?;
+        self.connect_ends(link, key, to, id, open, context, bytes)
+    }
+
+    /// Who answers the call.
+    fn provider(
+        &mut self,
+        link: LinkId,
+        kind: InteractionKind,
+        context: &ContextRef<'_>,
+    ) -> Result<LinkId, No> {
+        use StreamErrorCode::{InvalidArgument, NotFound, PermissionDenied, Unavailable};
+        let links = &self.links;
+        let to = match context.target() {
+            Target::Service(service) => {
+                let busy = |id| links.get(id).filter(|link| !link.away).map(|link| link.busy);
+                match self.registry.provider(service, kind, link, busy) {
+                    Ok((to, requires)) => {
+                        if !requires.is_empty() && !context.actor().has_capability(requires) {
+                            return no(
+                                PermissionDenied,
+                                format!("the call needs the capability `{requires}`"),
+                            );
+                        }
+                        Some(to)
+                    }
+                    Err(NoProvider::Unknown) => return no(NotFound, format!("nobody provides `{service}`")),
+                    Err(NoProvider::Kind) => {
+                        return no(InvalidArgument, format!("`{service}` does not answer {kind} calls"));
+                    }
+                }
+            }
+            Target::Module(module) => match self.registry.module(module) {
+                Some(announced) => Some(announced.link),
+                None => return no(NotFound, format!("no module `{module}` is announced")),
+            },
+            Target::Reply(id) => {
+                let id = StreamId::new(id).map_err(|_| No(NotFound, "nobody waits for this reply".into()))?;
+                match self.routes.waiting(link, id) {
+                    Some(to) => Some(to),
+                    None => {
+                        return no(NotFound, "nobody waits for this reply, or not for one of this module");
+                    }
+                }
+            }
+            Target::DynamicEndpoint(name) => match self.registry.endpoint(name) {
+                Some(to) => Some(to),
+                None => return no(NotFound, "there is no such endpoint"),
+            },
+            _ => return no(InvalidArgument, "the target is of an unknown kind"),
+        };
+        match to {
+            // Its stream would have one id twice on one connection.
+            Some(to) if to == link => no(InvalidArgument, "a module cannot call itself through its host"),
+            Some(to) if self.links.get(to).is_some_and(|link| !link.away) => Ok(to),
+            _ => no(Unavailable, "the module is going away"),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one open, taken apart once")]
+    fn connect_ends(
+        &mut self,
+        link: LinkId,
+        key: Key,
+        to: LinkId,
+        id: StreamId,
+        open: Open<&[u8]>,
+        context: &ContextRef<'_>,
+        bytes: &[u8],
+    ) -> Result<(), No> {
+        // What the caller takes at once is metered from the beginning.
+        let metered = open.initial_credit.min(self.settings.under_way);
+        let again: Vec<u8>;
+        let frame = if metered == open.initial_credit {
+            bytes
+        } else {
+            let frame: FrameRef<'_> = Frame::open(id, open.interaction, metered, open.context);
+            again =
+                frame.encode().map_err(|error| No(StreamErrorCode::InvalidArgument, error.to_string()))?;
+            &again
+        };
+        let Some(provider) = self.links.get_mut(to) else {
+            return no(StreamErrorCode::Unavailable, "the module is gone");
+        };
+        let taken = provider.connection.peer().map_or(0, |peer| peer.initial_credit);
+        let at_provider = provider.connection.relay_open(frame).map_err(|error| {
+            let code = match error.kind() {
+                ErrorKind::TooManyStreams => StreamErrorCode::ResourceExhausted,
+                ErrorKind::StreamIdInUse => StreamErrorCode::InvalidArgument,
+                _ => StreamErrorCode::Unavailable,
+            };
+            No(code, format!("at the provider: {error}"))
+        })?;
+        provider.busy += 1;
+        let allowed = i64::from(self.settings.connection.initial_credit);
+        let route = self.routes.insert(Route {
+            id,
+            kind: open.interaction,
+            ends: [(link, key), (to, at_provider)],
+            owed: [i64::from(taken) - allowed, i64::from(open.initial_credit - metered)],
+            closed: [false; 2],
+            span: context.span_id(),
+            context: open.context.into(),
+            opened_us: self.now_us,
+            passed: [0; 2],
+            target: describe(context),
+        });
+        self.remember(link, key, Half::Route(route, Side::Caller));
+        self.remember(to, at_provider, Half::Route(route, Side::Provider));
+        self.list(to);
+        self.pump(route, Side::Caller);
+        Ok(())
+    }
+
+    fn turn_away(&mut self, link: LinkId, key: Key, id: StreamId, context: &ContextRef<'_>, no: &No) {
+        let No(code, reason) = no;
+        let correlation = context.correlation_id();
+        self.refused(
+            link,
+            "open",
+            describe(context),
+            (correlation != [0; 16]).then_some(correlation),
+            *code,
+            reason,
+        );
+        let frame: FrameRef<'_> = Frame::error(id, *code, 0, reason, &[]);
+        self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
+    }
+}
+
+/// A target for people; a reply and an endpoint are secrets.
+fn describe(context: &ContextRef<'_>) -> String {
+    match context.target() {
+        Target::Service(name) => format!("service:{name}"),
+        Target::Module(name) => format!("module:{name}"),
+        Target::Broadcast(topic) => format!("broadcast:{topic}"),
+        Target::Reply(_) => "reply".to_owned(),
+        Target::DynamicEndpoint(_) => "endpoint".to_owned(),
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,125 @@
+//! What a module can do to the host and to others.
+
+use ixt_core::connection::Config;
+use ixt_core::invocation::Target;
+use ixt_core::stream::{CloseReason, InteractionKind, StreamErrorCode};
+use ixt_host::{Policy, Settings};
+
+use crate::world::{ME, Told, World, offer, result};
+
+fn wide() -> Config {
+    let mut config = Config::default();
+    (config.window, config.initial_credit) = (10_000, 10_000);
+    config
+}
+
+#[test]
+fn no_more_than_so_many_frames_are_under_way_whatever_the_reader_grants() {
+    let mut world = World::new(Policy::open());
+    let caller = world.connect(wide(), ME);
+    world.announce(caller, "caller", &[], &[], b"").unwrap();
+    let provider = world.connect(wide(), ME);
+    world.announce(provider, "sink", &[offer("sink", "")], &[], b"").unwrap();
+    let context = world.context(caller, Target::Service("sink".into()));
+    let (call, _) = world.open(caller, InteractionKind::BidiStream, &context);
+    world.pass();
+    let key = world.opened(provider).unwrap();
+    for (from, stream) in [(caller, call), (provider, key)] {
+        let mut sent = 0;
+        while world.modules[from].engine.try_send(stream, b"m").is_ok() {
+            sent += 1;
+        }
+        assert!((1..=256).contains(&sent), "{sent}");
+    }
+    // It is no stop: what has gone through makes room.
+    let mut sent = 256;
+    for _ in 0..100 {
+        world.pass();
+        while world.modules[caller].engine.try_send(call, b"m").is_ok() {
+            sent += 1;
+        }
+    }
+    assert!(sent > 5000, "{sent}");
+}
+
+#[test]
+fn a_reader_that_sleeps_stops_its_writer_and_the_host_keeps_little() {
+    let mut world = World::new(Policy::open());
+    let (caller, provider) = (world.module("caller"), world.module("sink"));
+    let context = world.context(caller, Target::Service("sink".into()));
+    let (call, _) = world.open(caller, InteractionKind::ClientStream, &context);
+    let mut sent = 0;
+    for _ in 0..50 {
+        while world.modules[caller].engine.try_send(call, &[0; 1000]).is_ok() {
+            sent += 1;
+        }
+        world.pass();
+    }
+    assert_eq!(sent, 64, "the window of the reader");
+    assert_eq!(world.host.streams()[0].waiting, [0, 0]);
+    // Others go on.
+    let other = world.module("other");
+    let quick = world.call(other, "caller");
+    let key = world.opened(caller).unwrap();
+    world.answer(caller, key, b"x");
+    assert!(result(&world.events(other), quick).is_ok());
+    let _ = provider;
+}
+
+#[test]
+fn too_much_that_waits_for_a_connection_ends_its_largest_stream() {
+    let mut settings = Settings::default();
+    (settings.max_queued_stream, settings.max_queued_connection) = (200_000, 300_000);
+    let mut world = World::with(settings, Policy::open());
+    let caller = world.connect(wide(), ME);
+    world.announce(caller, "caller", &[], &[], b"").unwrap();
+    let provider = world.connect(wide(), ME);
+    world.announce(provider, "sink", &[offer("sink", "")], &[], b"").unwrap();
+    let context = world.context(caller, Target::Service("sink".into()));
+    let calls: Vec<_> =
+        (0..3).map(|_| world.open(caller, InteractionKind::ClientStream, &context).0).collect();
+    world.pass();
+    world.events(provider);
+    // Nothing leaves the host towards the provider meanwhile.
+    let send = |world: &mut World, call, count: usize| {
+        for _ in 0..count {
+            world.modules[caller].engine.try_send(call, &[0; 10_000]).unwrap();
+        }
+        let mut buffer = vec![0; 1 << 20];
+        while let filled @ 1.. = world.modules[caller].engine.poll_transmit(&mut buffer) {
+            world.host.receive(world.modules[caller].link, &buffer[..filled], world.now_us);
+        }
+    };
+    send(&mut world, calls[0], 10);
+    send(&mut world, calls[1], 15);
+    send(&mut world, calls[2], 4);
+    assert_eq!(world.host.streams().len(), 3, "290 kB");
+    send(&mut world, calls[2], 1);
+    assert_eq!(world.host.streams().len(), 2, "the second was the largest");
+    send(&mut world, calls[0], 10);
+    assert_eq!(world.host.streams().len(), 1, "one alone was too large");
+    world.pass();
+    let events = world.events(caller);
+    for (call, code) in [
+        (calls[0], Some(StreamErrorCode::ResourceExhausted)),
+        (calls[1], Some(StreamErrorCode::ResourceExhausted)),
+        (calls[2], None),
+    ] {
+        assert_eq!(result(&events, call), Err(code));
+    }
+    // The one that is left is whole.
+    world.modules[caller].engine.close(calls[2], CloseReason::Completed).unwrap();
+    world.pass();
+    let got = world.events(provider).iter().filter(|told| matches!(told, Told::Message(..))).count();
+    assert!(got >= 5);
+}
+
+#[test]
+fn so_many_connections_and_no_more() {
+    let mut settings = Settings::default();
+    settings.max_connections = 2;
+    let mut world = World::with(settings, Policy::open());
+    world.module("a");
+    world.module("b");
+    assert!(world.host.connect(ixt_host::Peer::default(), world.now_us).is_none());
+}

@@ -1,0 +1,10 @@
+//! A host and its modules, in one process and on virtual time (specification 25).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod authority;
+mod bounds;
+mod calls;
+mod ends;
+mod targets;
+mod world;
