@@ -11,7 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::audit::Refusal;
-use crate::link::{Half, Link, LinkId, Links, Peer, Side};
+use crate::link::{Both, Half, Link, LinkId, Links, Peer, Side};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::routes::{RouteId, Routes};
@@ -200,8 +200,7 @@ impl Host {
     pub fn receive(&mut self, link: LinkId, read: &[u8], now_us: u64) {
         self.now_us = self.now_us.max(now_us);
         let mut at = 0;
-        loop {
-            let Some(opened) = self.read(link, read, &mut at) else { break };
+        while let Some(opened) = self.read(link, read, &mut at) {
             let bytes = std::mem::take(&mut self.opening);
             self.opened(link, opened, &bytes);
             self.opening = bytes;
@@ -226,13 +225,12 @@ impl Host {
             let mut incoming = link.connection.receive(read.get(*at..).unwrap_or_default(), self.now_us);
             while let Some(event) = incoming.next() {
                 match event {
+                    Event::Relay { stream, bytes } if self.relay(id, stream, bytes) => {}
                     Event::Relay { stream, bytes } => {
-                        if !self.relay(id, stream, bytes) {
-                            self.opening.clear();
-                            self.opening.extend_from_slice(bytes);
-                            opened = Some(stream);
-                            break;
-                        }
+                        self.opening.clear();
+                        self.opening.extend_from_slice(bytes);
+                        opened = Some(stream);
+                        break;
                     }
                     Event::RelayFailed { stream, code, message } => self.broken(id, stream, code, &message),
                     Event::GoingAway { .. } => link.away = true,
@@ -377,7 +375,7 @@ impl Host {
 
     fn info(&self, route: &crate::routes::Route) -> StreamInfo {
         let state = |(link, key): (LinkId, Key)| self.links.get(link)?.connection.relay_state(key);
-        let [caller, provider] = route.ends;
+        let Both { caller, provider } = route.ends;
         let name = |link: LinkId| self.module_of(link).unwrap_or_default().to_owned();
         let of = |end, take: fn(ixt_core::connection::RelayState) -> u32| state(end).map_or(0, take);
         StreamInfo {
@@ -387,7 +385,7 @@ impl Host {
             target: route.target.clone(),
             credit: [of(caller, |state| state.outstanding), of(provider, |state| state.outstanding)],
             waiting: [of(provider, |state| state.waiting), of(caller, |state| state.waiting)],
-            passed: route.passed,
+            passed: route.passed.into_array(),
             age_us: self.now_us.saturating_sub(route.opened_us),
         }
     }
@@ -420,19 +418,16 @@ impl Host {
 
     fn relay_frame(&mut self, id: RouteId, side: Side, frame: FrameRef<'_>, bytes: &[u8]) {
         let Some(route) = self.routes.get_mut(id) else { return };
-        let [(from, from_key), (to, to_key)] = match side {
-            Side::Caller => route.ends,
-            Side::Provider => [route.ends[1], route.ends[0]],
-        };
+        let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
         match frame.body {
             FrameBody::Data(_) => {
-                route.passed[side.index()] += 1;
+                *route.passed.of_mut(side) += 1;
                 self.command(to, to_key, Command::Data(bytes, false));
                 self.bound(id, to, to_key);
             }
             FrameBody::Close(_) => {
-                route.closed[side.index()] = true;
-                let both = route.closed == [true; 2];
+                *route.closed.of_mut(side) = true;
+                let both = route.closed.caller && route.closed.provider;
                 let ends = both || (side == Side::Provider && route.kind != InteractionKind::BidiStream);
                 self.command(to, to_key, Command::Data(bytes, true));
                 if ends {
@@ -443,7 +438,7 @@ impl Host {
                 }
             }
             FrameBody::Credit(credit) => {
-                route.owed[side.other().index()] += i64::from(credit.frames);
+                *route.owed.of_mut(side.other()) += i64::from(credit.frames);
                 self.pump(id, side.other());
             }
             FrameBody::Error(_) | FrameBody::Cancel(_) => {
@@ -463,9 +458,10 @@ impl Host {
         }
         let most = self.settings.under_way;
         let Some(route) = self.routes.get(id) else { return };
-        let ends = [route.ends[sender.index()], route.ends[sender.other().index()]];
-        let owed = u32::try_from(route.owed[sender.index()].max(0)).unwrap_or(u32::MAX);
-        let [Some(at_sender), Some(at_reader)] = ends.map(|end| self.state(end)) else { return };
+        let (link, key) = *route.ends.of(sender);
+        let owed = u32::try_from((*route.owed.of(sender)).max(0)).unwrap_or(u32::MAX);
+        let Some(at_sender) = self.state((link, key)) else { return };
+        let Some(at_reader) = self.state(*route.ends.of(sender.other())) else { return };
         let under_way = at_sender.outstanding.saturating_add(at_reader.waiting);
         let give = owed.min(most.saturating_sub(under_way));
         // Few at a time would be a frame for each; while the sender has plenty it can wait.
@@ -473,9 +469,8 @@ impl Host {
             return;
         }
         if let Some(route) = self.routes.get_mut(id) {
-            route.owed[sender.index()] -= i64::from(give);
+            *route.owed.of_mut(sender) -= i64::from(give);
         }
-        let (link, key) = ends[0];
         self.command(link, key, Command::Grant(give));
     }
 
@@ -513,7 +508,7 @@ impl Host {
         let (ends, stream) = (route.ends, route.id);
         self.end(id);
         let frame: FrameRef<'_> = Frame::error(stream, code, 0, message, &[]);
-        for (link, key) in ends {
+        for (link, key) in ends.into_array() {
             self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
         }
     }
@@ -526,7 +521,7 @@ impl Host {
         };
         let Some(Half::Route(id, side)) = half else { return };
         let Some(route) = self.routes.get(id) else { return };
-        let ((to, to_key), stream) = (route.ends[side.other().index()], route.id);
+        let ((to, to_key), stream) = (*route.ends.of(side.other()), route.id);
         self.end(id);
         let frame: FrameRef<'_> = match side {
             // Who called is gone, so nobody wants an answer.
@@ -541,10 +536,10 @@ impl Host {
     /// Takes a route out, and both its halves.
     fn end(&mut self, id: RouteId) {
         let Some(route) = self.routes.remove(id) else { return };
-        for (link, key) in route.ends {
+        for (link, key) in route.ends.into_array() {
             self.forget(link, key);
         }
-        let provider = route.ends[Side::Provider.index()].0;
+        let provider = route.ends.provider.0;
         match &mut self.reading {
             Some(reading) if reading.link == provider => reading.answered += 1,
             _ => {

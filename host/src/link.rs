@@ -81,13 +81,32 @@ impl Side {
             Self::Provider => Self::Caller,
         }
     }
+}
 
-    /// The index of what this side sends.
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Caller => 0,
-            Self::Provider => 1,
+/// One for each end of a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Both<T> {
+    pub(crate) caller: T,
+    pub(crate) provider: T,
+}
+
+impl<T> Both<T> {
+    pub(crate) fn of(&self, side: Side) -> &T {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Provider => &self.provider,
         }
+    }
+
+    pub(crate) fn of_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Provider => &mut self.provider,
+        }
+    }
+
+    pub(crate) fn into_array(self) -> [T; 2] {
+        [self.caller, self.provider]
     }
 }
 

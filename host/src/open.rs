@@ -8,7 +8,7 @@ use ixt_core::stream::{
 };
 
 use crate::host::{ANY, Command, Host};
-use crate::link::{Half, LinkId, Side};
+use crate::link::{Both, Half, LinkId, Side};
 use crate::local::{Local, MAX_PAYLOAD, Purpose};
 use crate::registry::NoProvider;
 use crate::routes::Route;
@@ -189,13 +189,16 @@ impl Host {
         let route = self.routes.insert(Route {
             id,
             kind: open.interaction,
-            ends: [(link, key), (to, at_provider)],
-            owed: [i64::from(taken) - allowed, i64::from(open.initial_credit - metered)],
-            closed: [false; 2],
+            ends: Both { caller: (link, key), provider: (to, at_provider) },
+            owed: Both {
+                caller: i64::from(taken) - allowed,
+                provider: i64::from(open.initial_credit - metered),
+            },
+            closed: Both::default(),
             span: context.span_id(),
             context: open.context.into(),
             opened_us: self.now_us,
-            passed: [0; 2],
+            passed: Both::default(),
             target: describe(context),
         });
         self.remember(link, key, Half::Route(route, Side::Caller));

@@ -6,7 +6,7 @@ use ixt_core::connection::Key;
 use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{InteractionKind, StreamId};
 
-use crate::link::{LinkId, Side};
+use crate::link::{Both, LinkId};
 
 /// Names a route while it lives.
 pub(crate) type RouteId = u64;
@@ -17,18 +17,18 @@ pub(crate) struct Route {
     pub(crate) id: StreamId,
     pub(crate) kind: InteractionKind,
     /// Caller and provider: connection, and key there.
-    pub(crate) ends: [(LinkId, Key); 2],
+    pub(crate) ends: Both<(LinkId, Key)>,
     /// Data frames that the reader has granted and the sender may not send yet, by who sends. Below 0 where the
     /// sender was allowed more at the open than the reader takes.
-    pub(crate) owed: [i64; 2],
+    pub(crate) owed: Both<i64>,
     /// Who has closed its direction.
-    pub(crate) closed: [bool; 2],
+    pub(crate) closed: Both<bool>,
     pub(crate) span: [u8; 8],
     /// The encoded context of the call: the authority of what the provider calls meanwhile.
     pub(crate) context: Box<[u8]>,
     pub(crate) opened_us: u64,
     /// Data frames that have passed, by who sent them.
-    pub(crate) passed: [u64; 2],
+    pub(crate) passed: Both<u64>,
     /// As `service:thumbs`.
     pub(crate) target: String,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn insert(&mut self, route: Route) -> RouteId {
         self.next += 1;
-        let provider = route.ends[Side::Provider.index()].0;
+        let provider = route.ends.provider.0;
         if route.span != [0; 8] {
             self.spans.insert((provider, route.span), self.next);
         }
@@ -65,7 +65,7 @@ impl Routes {
 
     pub(crate) fn remove(&mut self, id: RouteId) -> Option<Route> {
         let route = self.routes.remove(&id)?;
-        let provider = route.ends[Side::Provider.index()].0;
+        let provider = route.ends.provider.0;
         if self.spans.get(&(provider, route.span)) == Some(&id) {
             self.spans.remove(&(provider, route.span));
         }
@@ -84,7 +84,7 @@ impl Routes {
     /// Who waits for the answer to the call with this id, which was routed to this provider.
     pub(crate) fn waiting(&self, provider: LinkId, id: StreamId) -> Option<LinkId> {
         let route = self.get(*self.ids.get(&(provider, id))?)?;
-        Some(route.ends[Side::Caller.index()].0)
+        Some(route.ends.caller.0)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
