@@ -37,7 +37,7 @@ pub struct HostHandle {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     engine: Mutex<Engine>,
     clock: Clock,
     /// The time of the next timeout may have changed.
@@ -80,6 +80,7 @@ impl Host {
     /// Accepts connections until it is stopped.
     pub async fn serve(self) {
         let timer = tokio::spawn(Arc::clone(&self.inner).keep_time());
+        let _admin = administer(&self.inner).await;
         loop {
             tokio::select! {
                 arrived = self.listener.accept() => match arrived {
@@ -162,6 +163,13 @@ impl HostBuilder {
     }
 }
 
+/// Connects the host's own module; without it the host works all the same.
+async fn administer(inner: &Arc<Inner>) -> Option<super::Module> {
+    let (here, there) = Pipe::pair(None);
+    Arc::clone(inner).connect(Pipe { is_host: true, ..there });
+    super::admin::module(Arc::downgrade(inner)).over(here).await.ok()
+}
+
 impl HostHandle {
     /// The modules that are announced, by name.
     #[must_use]
@@ -197,6 +205,11 @@ impl HostHandle {
 }
 
 impl Inner {
+    /// Looks at the engine, or changes what nobody waits for.
+    pub(super) fn look<T>(&self, work: impl FnOnce(&mut ixt_host::Host) -> T) -> T {
+        work(&mut self.lock().host)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,7 +232,8 @@ impl Inner {
 
     fn connect(self: Arc<Self>, pipe: Pipe) {
         let now_us = self.clock.now_us();
-        let peer = pipe.uid.map_or_else(Peer::default, Peer::with_uid);
+        let peer =
+            if pipe.is_host { Peer::host() } else { pipe.uid.map_or_else(Peer::default, Peer::with_uid) };
         let writer = Arc::new(Notify::new());
         let link = {
             let mut engine = self.lock();

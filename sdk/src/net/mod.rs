@@ -1,6 +1,7 @@
 //! Modules, clients and the host, on sockets.
 
 mod address;
+mod admin;
 mod call;
 mod client;
 mod clock;

@@ -16,25 +16,32 @@ pub(crate) struct Pipe {
     pub(crate) writer: Box<dyn AsyncWrite + Send + Unpin>,
     /// The user id of the process at the other end of a Unix socket.
     pub(crate) uid: Option<u32>,
+    /// The host itself is at the other end.
+    pub(crate) is_host: bool,
 }
 
 impl Pipe {
     fn unix(stream: UnixStream) -> Self {
         let uid = stream.peer_cred().ok().map(|cred| cred.uid());
         let (reader, writer) = stream.into_split();
-        Self { reader: Box::new(reader), writer: Box::new(writer), uid }
+        Self { reader: Box::new(reader), writer: Box::new(writer), uid, is_host: false }
     }
 
     fn tcp(stream: TcpStream) -> io::Result<Self> {
         // What is written is a whole flush already.
         stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
-        Ok(Self { reader: Box::new(reader), writer: Box::new(writer), uid: None })
+        Ok(Self { reader: Box::new(reader), writer: Box::new(writer), uid: None, is_host: false })
     }
 
     fn any(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: Box::new(Box::pin(reader)), writer: Box::new(Box::pin(writer)), uid: None }
+        Self {
+            reader: Box::new(Box::pin(reader)),
+            writer: Box::new(Box::pin(writer)),
+            uid: None,
+            is_host: false,
+        }
     }
 
     /// Two ends of a pipe within the process, for tests.

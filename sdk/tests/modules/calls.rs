@@ -200,7 +200,7 @@ async fn calls_made_in_a_handler_are_its_children() {
         .metadata("tenant", "acme")
         .timeout(Duration::from_secs(5));
     assert_eq!(call.unary("x").await.unwrap(), b"x");
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     let [parent, child] = &seen[..] else { panic!() };
     assert_eq!(child.correlation_id(), parent.correlation_id());
     assert_eq!(child.invocation().parent_span_id(), parent.span_id());
