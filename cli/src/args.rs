@@ -99,9 +99,9 @@ pub(crate) struct At {
     #[arg(long, value_name = "URL", env = "IXT_HOST")]
     pub(crate) host: String,
 
-    /// The name under which to call; a policy may bind it to a token
-    #[arg(long, value_name = "NAME", default_value = "cli")]
-    pub(crate) module: String,
+    /// The name under which to call, in place of one that no other process has; a policy may bind it to a token
+    #[arg(long, value_name = "NAME")]
+    pub(crate) module: Option<String>,
 
     /// The file with the module's token
     #[arg(long, value_name = "FILE")]

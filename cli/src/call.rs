@@ -11,7 +11,8 @@ use crate::args::{self, At, Kind};
 
 /// Connects as a module that provides nothing.
 pub(crate) async fn connect(at: &At) -> io::Result<Module> {
-    let mut builder = Module::builder(&at.module);
+    let name = at.module.clone().unwrap_or_else(|| format!("cli-{}", std::process::id()));
+    let mut builder = Module::builder(name);
     if let Some(file) = &at.token_file {
         let token =
             std::fs::read(file).map_err(|error| io::Error::other(format!("{}: {error}", file.display())))?;

@@ -66,6 +66,10 @@ impl Host {
             return;
         }
         let Some(route) = self.routes.get(id) else { return };
+        // A tap whose own frames were tapped would never come to rest.
+        if self.peer_of(route.ends.provider.0).is_some_and(|peer| peer.is_host) {
+            return;
+        }
         let modules = [Side::Caller, Side::Provider]
             .map(|side| self.module_of(route.ends.of(side).0).unwrap_or_default().to_owned());
         let target = &route.target;

@@ -18,7 +18,8 @@ pub use handle::{Settings, StreamHandle};
 #[cfg(feature = "net")]
 pub use net::{
     Address, AddressError, Call, CallBuilder, CallContext, CallError, Client, ClientTls, ConnectError, Host,
-    HostBuilder, HostHandle, Interceptor, Module, ModuleBuilder, Next, ServerTls, Service, TlsError,
+    HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, Next, ServerTls, Service,
+    TlsError,
 };
 pub use sender::StreamSender;
 pub use sink::{FrameSink, SinkClosed};

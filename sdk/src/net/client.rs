@@ -3,13 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ixt_core::connection::Config;
 use ixt_core::invocation::{ChildSpec, InvocationContext, Subject, Target};
 use ixt_core::stream::InteractionKind;
 use ixt_core::{ErrorKind, Result};
 
 use super::clock::Clock;
 use super::link::Link;
-use super::{Call, CallContext, CallError};
+use super::pipe::Pipe;
+use super::{Call, CallContext, CallError, ClientTls, ConnectError};
 
 /// Calls other modules through the host. Cheap to clone; it stays usable when the module connects again.
 #[derive(Clone)]
@@ -52,6 +54,23 @@ impl Client {
 
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
         self.inner.link.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Connects to a module that listens, without a host, and calls it under this name.
+    ///
+    /// # Errors
+    /// No connection.
+    pub async fn direct(
+        module: impl Into<String>,
+        url: &str,
+        config: Config,
+        tls: Option<&ClientTls>,
+    ) -> Result<Self, ConnectError> {
+        let link = Link::start(Pipe::connect(&url.parse()?, tls).await?, config, None)?;
+        link.established().await.map_err(ConnectError::Ended)?;
+        let client = Self::new(module.into());
+        client.set(Some(link));
+        Ok(client)
     }
 
     /// A call to a service, whoever provides it.

@@ -8,13 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
-use super::pipe::{Listener, Pipe};
+use super::pipe::{HANDSHAKE, Listener, Pipe};
 use super::{Address, ConnectError, ServerTls};
 
 /// What is read and written at once, at most.
 const BUFFER: usize = 64 << 10;
-/// How long a TLS handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Describes a host.
 #[must_use = "a host does nothing before it is bound"]

@@ -21,7 +21,7 @@ pub use context::CallContext;
 pub use error::{CallError, ConnectError};
 pub use host::{Host, HostBuilder, HostHandle};
 pub use interceptor::{Interceptor, Next};
-pub use module::{Module, ModuleBuilder, Service};
+pub use module::{Listening, Module, ModuleBuilder, Service};
 pub(crate) use pipe::Pipe;
 pub use tls::{ClientTls, ServerTls, TlsError};
 

@@ -14,8 +14,8 @@ use super::call::Call;
 use super::client::Client;
 use super::interceptor::{Handler, Interceptor, Next};
 use super::link::{Link, Opened};
-use super::pipe::Pipe;
-use super::{Address, CallContext, CallError, ClientTls, ConnectError};
+use super::pipe::{HANDSHAKE, Listener, Pipe};
+use super::{Address, CallContext, CallError, ClientTls, ConnectError, ServerTls};
 
 /// A service, as a module offers it.
 #[derive(Debug, Clone)]
@@ -192,6 +192,47 @@ async fn idle(link: &Arc<Link>) {
     }
 }
 
+/// A module that answers callers directly.
+pub struct Listening {
+    shared: Arc<Shared>,
+    listener: Listener,
+}
+
+impl Listening {
+    /// Where it listens; with the port that the system chose where 0 was asked for.
+    ///
+    /// # Errors
+    /// The operating system does not say.
+    pub fn address(&self) -> std::io::Result<Address> {
+        self.listener.address()
+    }
+
+    /// Answers, until the future is dropped.
+    pub async fn serve(self) {
+        loop {
+            match self.listener.accept().await {
+                Ok(arrived) => {
+                    let shared = Arc::clone(&self.shared);
+                    tokio::spawn(async move {
+                        if let Ok(Ok(pipe)) = tokio::time::timeout(HANDSHAKE, arrived.ready()).await {
+                            // The tasks of the connection keep it, until it has ended.
+                            let _ = serving(shared, pipe);
+                        }
+                    });
+                }
+                // Too many open files, or a connection that is gone again: the next one may go better.
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Listening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listening").field("module", &self.shared.parts.name).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Module {
     fn drop(&mut self) {
         if let Some(link) = self.client.link() {
@@ -313,6 +354,18 @@ impl ModuleBuilder {
             }
             wait = (wait * 2).min(BACKOFF.1);
         }
+    }
+
+    /// Answers callers that connect to it directly, without a host: for two processes that trust each other. Nothing
+    /// checks what callers claim but the handlers.
+    ///
+    /// # Errors
+    /// The address is none or taken, or the settings make no sense.
+    pub async fn listen(self, url: &str, tls: Option<ServerTls>) -> Result<Listening, ConnectError> {
+        self.config.check()?;
+        let listener = Listener::bind(&url.parse()?, tls.as_ref()).await?;
+        let Self { parts, token, tls, config } = self;
+        Ok(Listening { shared: Arc::new(Shared { parts, token, tls, config }), listener })
     }
 
     fn unconnected(self) -> Module {

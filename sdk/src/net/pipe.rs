@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -71,6 +72,9 @@ impl Pipe {
         }
     }
 }
+
+/// How long a TLS handshake may take.
+pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Where a host listens.
 pub(crate) enum Listener {

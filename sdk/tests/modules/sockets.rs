@@ -3,7 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use ixt::{ClientTls, Host, Module, ModuleBuilder, ServerTls};
+use ixt::core::connection::Config;
+use ixt::{Client, ClientTls, Host, Module, ModuleBuilder, ServerTls, StreamErrorCode};
 
 async fn round_trip(url: &str, dress: impl Fn(ModuleBuilder) -> ModuleBuilder) {
     let echo = Module::builder("echo").unary("echo", |_, payload| async { Ok(payload) });
@@ -33,6 +34,18 @@ async fn a_unix_socket_is_for_its_user_alone_and_goes_with_its_host() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists());
     let _host = Host::builder().bind(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_processes_without_a_host() {
+    let echo = Module::builder("echo").unary("echo", |_, payload| async { Ok(payload) });
+    let listening = echo.listen("tcp://127.0.0.1:0", None).await.unwrap();
+    let url = listening.address().unwrap().to_string();
+    tokio::spawn(listening.serve());
+    let client = Client::direct("caller", &url, Config::default(), None).await.unwrap();
+    assert_eq!(client.service("echo").unary("x").await.unwrap(), b"x");
+    let missing = client.service("other").unary("x").await.unwrap_err();
+    assert_eq!(missing.code(), Some(StreamErrorCode::NotFound));
 }
 
 #[tokio::test]
