@@ -1,11 +1,13 @@
 //! One stream, as either end uses it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
+use ixt_core::ErrorKind;
 use ixt_core::connection::Key;
 use ixt_core::flow::Outcome;
 use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};
-use ixt_core::{ErrorKind, Result};
 
 use super::CallError;
 use super::link::Link;
@@ -18,11 +20,39 @@ pub struct Call {
     link: Arc<Link>,
     key: Key,
     kind: InteractionKind,
+    /// Messages that were taken over from the connection, so that its lock is taken once for many.
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    messages: VecDeque<Vec<u8>>,
+    /// Given to the application, and not yet told to the engine.
+    consumed: u32,
 }
 
 impl Call {
     pub(crate) fn new(link: Arc<Link>, key: Key, kind: InteractionKind) -> Self {
-        Self { link, key, kind }
+        Self { link, key, kind, taken: Mutex::default() }
+    }
+
+    fn poll_recv(&self, context: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, Outcome>> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let Taken { messages, consumed } = &mut *taken;
+        if messages.is_empty() {
+            match self.link.poll_arrived(self.key, messages, std::mem::take(consumed), context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(outcome)) => return Poll::Ready(Err(outcome)),
+            }
+        }
+        let message = messages.pop_front();
+        *consumed += u32::from(message.is_some());
+        // A step of the window is told at once, so that the peer need not wait for the rest to be read.
+        if *consumed >= (self.link.window() / 4).max(1) {
+            self.link.consume(self.key, std::mem::take(consumed));
+        }
+        Poll::Ready(Ok(message))
     }
 
     /// How many messages each side may send.
@@ -55,7 +85,7 @@ impl Call {
     /// How the stream ended, where it failed, was cancelled or passed its deadline. Messages that came before are
     /// given first.
     pub async fn recv(&self) -> Result<Option<Vec<u8>>, CallError> {
-        let received = std::future::poll_fn(|context| self.link.poll_recv(self.key, context)).await;
+        let received = std::future::poll_fn(|context| self.poll_recv(context)).await;
         received.map_err(|outcome| CallError::of(&outcome).unwrap_or(CallError::NoAnswer))
     }
 

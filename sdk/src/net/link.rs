@@ -25,6 +25,7 @@ pub(crate) struct Link {
     /// The connection was established, goes away, or has ended.
     changed: Notify,
     pub(crate) clock: Clock,
+    window: u32,
 }
 
 /// What is done with streams that the peer opens. Called under the connection's lock: it must not call the link.
@@ -87,7 +88,7 @@ impl Link {
     /// Starts the engine on a pipe: its two tasks run until the connection has ended.
     pub(crate) fn start(pipe: Pipe, config: Config, on_opened: Option<OnOpened>) -> Result<Arc<Self>> {
         let clock = Clock::new();
-        let mut config = config;
+        let (mut config, window) = (config.clone(), config.window);
         config.seed = uuid::Uuid::new_v4().as_u64_pair().0;
         let engine = Connection::new(config, fresh_id()?, clock.now_us())?;
         let state = State {
@@ -99,8 +100,13 @@ impl Link {
             end: None,
             has_changed: false,
         };
-        let link =
-            Arc::new(Self { state: Mutex::new(state), work: Notify::new(), changed: Notify::new(), clock });
+        let link = Arc::new(Self {
+            state: Mutex::new(state),
+            work: Notify::new(),
+            changed: Notify::new(),
+            clock,
+            window,
+        });
         tokio::spawn(Arc::clone(&link).read(pipe.reader));
         tokio::spawn(Arc::clone(&link).write(pipe.writer));
         Ok(link)
@@ -300,28 +306,44 @@ impl Link {
         }
     }
 
-    /// The next message; `None` once the peer's direction has ended in order.
-    pub(crate) fn poll_recv(
+    /// Takes all messages that have arrived, into `taken`, which is empty; false once the peer's direction has ended
+    /// in order. So many as were taken before have been consumed since.
+    pub(crate) fn poll_arrived(
         &self,
         key: Key,
+        taken: &mut VecDeque<Vec<u8>>,
+        consumed: u32,
         context: &mut Context<'_>,
-    ) -> Poll<std::result::Result<Option<Vec<u8>>, Outcome>> {
+    ) -> Poll<std::result::Result<bool, Outcome>> {
         self.with(|state| {
-            let Some(slot) = state.slots.get_mut(&key) else { return Poll::Ready(Ok(None)) };
-            if let Some(payload) = slot.arrived.pop_front() {
-                // What was delivered is being consumed, so this cannot be refused.
-                let _ = state.engine.consume(key, 1);
-                return Poll::Ready(Ok(Some(payload)));
+            if consumed > 0 {
+                // What was delivered has been consumed, so this cannot be refused.
+                let _ = state.engine.consume(key, consumed);
+            }
+            let Some(slot) = state.slots.get_mut(&key) else { return Poll::Ready(Ok(false)) };
+            if !slot.arrived.is_empty() {
+                std::mem::swap(&mut slot.arrived, taken);
+                return Poll::Ready(Ok(true));
             }
             if let Some(outcome @ (Outcome::Failed(_) | Outcome::Cancelled(_))) = &slot.outcome {
                 return Poll::Ready(Err(outcome.clone()));
             }
             if slot.closed || slot.outcome.is_some() {
-                return Poll::Ready(Ok(None));
+                return Poll::Ready(Ok(false));
             }
             slot.reader = Some(context.waker().clone());
             Poll::Pending
         })
+    }
+
+    /// So many messages have been consumed.
+    pub(crate) fn consume(&self, key: Key, frames: u32) {
+        let _ = self.command(|engine| engine.consume(key, frames));
+    }
+
+    /// Data frames that the window of the settings lets a peer be ahead.
+    pub(crate) fn window(&self) -> u32 {
+        self.window
     }
 
     /// Waits until the stream has failed, was cancelled or is over.

@@ -21,7 +21,7 @@ const ROUNDS: usize = 9;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(std::env::var("WORKERS").ok().and_then(|count| count.parse().ok()).unwrap_or(2)).enable_all().build()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tonic", path] => runtime.block_on(tonic_peer::serve(path.into())),
         ["direct", url] => runtime.block_on(ours::serve(url, false)),
