@@ -164,7 +164,8 @@ impl Stream {
         Ok(self.receiver.grant(frames)?)
     }
 
-    /// The application has consumed `frames` messages: grants again once max(1, ⌊window ∕ 2⌋) are due.
+    /// The application has consumed `frames` messages: grants again once max(1, ⌊window ∕ 2⌋) are due,
+    /// or all that the peer was granted has been sent and consumed.
     /// Without effect where grants are manual.
     ///
     /// # Errors

@@ -167,7 +167,8 @@ pub extern "C" fn ixt_stream_grant(stream: Option<&mut ixt_stream_t>, frames: u3
     guard(|| command(stream, |this| this.stream.grant(frames)))
 }
 
-/// Says that the application has consumed so many messages: grants again once half a window is due.
+/// Says that the application has consumed so many messages: grants again once half a window is due, or
+/// all that was granted has been sent and consumed.
 /// Without effect where grants are by hand.
 ///
 /// granted: NULL, or written on success: whether there is a credit frame to drain. Where it is false,
