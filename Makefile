@@ -21,7 +21,7 @@ NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
+	install semver msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
 	toolchain core clib wheel relay test-rust test-c test-python test-go test-kotlin test-model test-docs test-relay parity
 
 help: ## this page
@@ -38,6 +38,13 @@ build: toolchain core clib wheel relay ## the command, the C libraries, .venv wi
 
 core: toolchain
 	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay
+
+# For programs in C: needs Rust and a C compiler, and nothing of the other languages.
+PREFIX ?= /usr/local
+install: ## the C library, its header and what pkg-config reads, into PREFIX (/usr/local); DESTDIR is honoured
+	@tools/toolchain.sh rust c
+	cargo build --release --locked -p ixt-c
+	bindings/c/install.sh "$(PREFIX)"
 
 clib: core
 	bindings/c/build.sh
