@@ -35,12 +35,21 @@ fi
 rm -rf "$out/python"
 mkdir -p "$out/python"
 manifest=bindings/python/Cargo.toml
-# Zig links against the symbols of an old libc, whatever this machine has.
-PATH="$tools/bin:$PATH" CARGO_TARGET_DIR="$target/zig" "$tools/bin/python" -m maturin build --release --locked --quiet \
-    --zig --compatibility manylinux_2_17 -m $manifest -o "$out/python" > "$out/wheel.log" 2>&1 || {
-    cat "$out/wheel.log" >&2
-    exit 1
+# Zig links against the symbols of an old libc, whatever this machine has. It would put an unwinder of its own into the
+# module, which crashes where the interpreter ends a thread by the system's (bindings/python/src/call.rs): so the
+# system's is named. Its symbols are older than this libc.
+unwinder=$("${CC:-cc}" -print-file-name=libgcc_s.so.1)
+build() { # folder for the wheel, further options of maturin...
+    to=$1
+    shift
+    PATH="$tools/bin:$PATH" CARGO_TARGET_DIR="$target/zig" "$tools/bin/python" -m maturin build --release --locked \
+        --quiet --zig --compatibility manylinux_2_17 -m $manifest -o "$to" "$@" -- -C link-arg="$unwinder" \
+        > "$out/wheel.log" 2>&1 || {
+        cat "$out/wheel.log" >&2
+        exit 1
+    }
 }
+build "$out/python"
 "$tools/bin/python" -m maturin sdist -m $manifest -o "$out/python" > "$out/sdist.log" 2>&1 || {
     cat "$out/sdist.log" >&2
     exit 1
@@ -120,11 +129,7 @@ if [ -z "$free" ]; then
 fi
 rm -rf "$out/free-threaded"
 mkdir -p "$out/free-threaded"
-PATH="$tools/bin:$PATH" CARGO_TARGET_DIR="$target/zig" "$tools/bin/python" -m maturin build --release --locked --quiet \
-    --zig --compatibility manylinux_2_17 -m $manifest -i "$free" -o "$out/free-threaded" > "$out/wheel.log" 2>&1 || {
-    cat "$out/wheel.log" >&2
-    exit 1
-}
+build "$out/free-threaded" -i "$free"
 wheel=$(ls "$out"/free-threaded/*.whl)
 "$tools/bin/twine" check --strict "$wheel" > "$out/twine.log" || { cat "$out/twine.log" >&2 && exit 1; }
 cp "$wheel" "$out/python/"
