@@ -8,6 +8,8 @@ INPUT ?=
 FLAGS ?=
 # How long each fuzz target runs.
 SECONDS ?= 60
+# Which items of the proof; all when empty.
+ITEMS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -27,7 +29,7 @@ NIGHTLY ?= nightly
 help: ## this page
 	@printf 'Ixt: one core, four languages, the same bytes\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
-	@printf '\n  make demo INPUT=path   relays another file\n  make PYTHON=path …     builds with another Python\n'
+	@printf '\n  make demo INPUT=path   relays another file\n  make PYTHON=path …     builds with another Python\n  make prove ITEMS=model  runs one item of the proof\n'
 
 ## -- building ---------------------------------------------------------------------------------------
 
@@ -193,9 +195,8 @@ instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operat
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --write $<
 
-prove: wheel clib ## the long rest of the proof: models, schedules, planted bugs, stress, fuzzing, Miri; one line each
-	PYTHON=$(CURDIR)/$(PY) proof/prove.sh
-	proof/hostile.sh
+prove: build $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, schedules, planted bugs, stress, fuzzing, Miri; one line each
+	@MAKE="$(MAKE)" PYTHON=$(CURDIR)/$(PY) proof/prove.sh $(ITEMS)
 
 ## -- packages ---------------------------------------------------------------------------------------
 
