@@ -23,7 +23,7 @@ NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	install semver msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
+	install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
 	toolchain core clib wheel relay test-rust test-c test-python test-go test-kotlin test-model test-docs test-relay parity
 
 help: ## this page
@@ -204,6 +204,21 @@ prove: build $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, s
 package: toolchain $(TOOLS)/cargo-deny@0.20.2 ## crates, wheel and sdist as they would be uploaded, checked; licences of all dependencies
 	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked --log-level error check licenses bans sources
 	@PYTHON=$(PYTHON) tools/package.sh $(BUILD)/packages
+
+# The tests of what is uploaded run with the oldest compiler; everything else is type-checked with it.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
+msrv: ## the oldest Rust that is promised: rustup fetches it
+	rustup toolchain install --profile minimal --no-self-update $(MSRV)
+	cargo +$(MSRV) check --locked --workspace --all-features --all-targets --target-dir $(CARGO_TARGET_DIR)/msrv
+	cargo +$(MSRV) test --locked -p ixt-core -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
+
+# Against the last release, once there is one.
+BASELINE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+semver: semver-baseline $(TOOLS)/cargo-semver-checks@0.51.0 ## whether the Rust crates keep their promise since BASELINE, the last release
+	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt --baseline-rev $(BASELINE)
+
+semver-baseline: toolchain
+	@test -n "$(BASELINE)" || { echo 'nothing is released: name what to compare with by BASELINE=' >&2; exit 1; }
 
 advisories: toolchain $(TOOLS)/cargo-deny@0.20.2 ## known vulnerabilities of dependencies; fetches the database
 	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked check advisories

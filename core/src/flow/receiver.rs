@@ -151,7 +151,7 @@ impl Receiver {
         self.unconsumed -= u64::from(frames);
         self.consumed = due;
         let idle = self.outstanding == 0 && self.unconsumed == 0;
-        if due >= step || (idle && due > 0) {
+        if due >= step || idle {
             self.consumed = 0;
             self.give(due);
         }
