@@ -22,10 +22,10 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain core clib wheel relay test-rust test-c test-python test-go test-kotlin test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay test-rust test-c test-python test-go test-kotlin test-ruby test-model test-docs test-relay parity
 
 help: ## this page
-	@printf 'Ixt: one core, four languages, the same bytes\n\n'
+	@printf 'Ixt: one core, six languages, the same bytes\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
 	@printf '\n  make demo INPUT=path   relays another file\n  make PYTHON=path …     builds with another Python\n'
 
@@ -33,6 +33,10 @@ help: ## this page
 
 toolchain:
 	@tools/toolchain.sh rust go python c pkg-config
+
+# What the tests of all languages need beyond it, said before anything is built.
+toolchain-test: toolchain
+	@tools/toolchain.sh java maven ruby
 
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
@@ -66,14 +70,14 @@ demo: build ## relay a file through Python, Go, C and Rust, and compare every by
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: build test-rust test-c test-python test-go test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
 
 test-rust: toolchain | $(COUNTS)
 	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench \
-		--exclude ixt-uniffi --exclude ixt-bindgen --exclude ixt-kotlin --all-features \
+		--exclude ixt-bindgen --exclude ixt-kotlin --all-features \
 		-- --show-output 2>&1 | tee $(COUNTS)/rust.log
 
 test-c: clib | $(COUNTS)
@@ -85,9 +89,11 @@ test-python: wheel | $(COUNTS)
 test-go: clib | $(COUNTS)
 	bindings/go/test.sh 2>&1 | tee $(COUNTS)/go.log | grep -vE '^(=== |    --- PASS|--- PASS|PASS$$)'
 
-# Kotlin is not among the languages of `make test` yet. It needs a JDK and Maven.
-test-kotlin: toolchain ## the Kotlin SDK, with a JDK 17 and Maven
-	cd bindings/kotlin && mvn -B -q test
+test-kotlin: toolchain-test | $(COUNTS)
+	bindings/kotlin/test.sh 2>&1 | tee $(COUNTS)/kotlin.log
+
+test-ruby: toolchain-test | $(COUNTS)
+	bindings/ruby/test.sh 2>&1 | tee $(COUNTS)/ruby.log
 
 test-model: core $(VENV)/.tools
 	$(PY) -m pytest -q tests/traces
@@ -96,8 +102,8 @@ test-model: core $(VENV)/.tools
 test-docs: build
 	$(PY) tests/quickstart/run.py --venv $(VENV) --release $(RELEASE)
 
-parity: test-rust test-c test-python test-go
-	$(PY) tests/parity.py $(foreach language,rust python go c,$(COUNTS)/$(language).log)
+parity: test-rust test-c test-python test-go test-kotlin test-ruby
+	$(PY) tests/parity.py $(foreach language,rust python go c kotlin ruby,$(COUNTS)/$(language).log)
 	$(PY) tests/errors.py
 
 # The relay as `make demo` runs it, and what it must say of a damaged byte and of two segments.
@@ -156,14 +162,14 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay benches proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
 docs: toolchain ## the Rust documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt
 
-schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header
+schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, Kotlin, Swift, Ruby
 	@tools/toolchain.sh capnp
 	PYTHON=$(PY) schemas/regenerate.sh
 
@@ -177,7 +183,8 @@ drift: schemas
 	$(PY) tests/vectors/make.py --check
 	$(PY) tests/traces/make.py --check
 	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)
-	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas
+	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas \
+		bindings/kotlin/src/generated bindings/swift/Sources bindings/ruby/lib/ixt/generated.rb
 
 # The tests come last, so that what CI prints ends with their closing lines.
 check: lint docs drift test-instructions test-schedules test ## what CI runs: formatters, linters, documentation, nothing generated differs, tests

@@ -3,11 +3,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-if ! ruby -e 'require "ffi"; require "minitest"' 2>/dev/null; then
-    echo 'ruby: skipped, for Ruby with ffi and minitest is not here (Debian: apt-get install ruby ruby-ffi ruby-minitest)'
-    exit 0
-fi
-
+tools/toolchain.sh ruby
 cargo build --quiet --release --locked -p ixt-uniffi
 target=$(cargo metadata --format-version 1 --no-deps --locked --offline |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
