@@ -7,7 +7,6 @@
 use std::ptr::null_mut;
 
 use ixt_core::ErrorKind;
-use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{FrameRef, StreamId, frames};
 use ixt_core::wire::{Split, split};
 use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jlongArray};
@@ -159,26 +158,6 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_split(
             Split::Message(size) => size as jlong,
             Split::Incomplete(size) if size <= length => size as jlong,
             Split::Incomplete(size) => !(size as jlong),
-        })
-    })
-}
-
-/// Whether a context of these bytes has a capability.
-#[unsafe(no_mangle)]
-unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_hasCapability(
-    env: *mut JNIEnv,
-    _: jclass,
-    context: jbyteArray,
-    required: jbyteArray,
-) -> jboolean {
-    // SAFETY: see the module.
-    unsafe { Env::new(env) }.run(false, |env| {
-        let required = env.bytes(required);
-        env.lend(context, 0, env.length(context), |context| {
-            let context = ContextRef::decode(context)?;
-            // What is not text is no name of a capability.
-            let required = std::str::from_utf8(&required).unwrap_or_default();
-            Ok(flag(context.actor().has_capability(required)))
         })
     })
 }

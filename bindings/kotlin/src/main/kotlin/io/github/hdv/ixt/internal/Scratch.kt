@@ -26,6 +26,12 @@ internal class Scratch private constructor() {
     /** A long of the output. */
     fun long(index: Int): Long = buffer.getLong(SIZE + index * Long.SIZE_BYTES)
 
+    /** A long of the output that is no more than an int. */
+    fun int(index: Int): Int = long(index).toInt()
+
+    /** The bytes of a context, behind what is told of it. */
+    fun takeContext(length: Int): ByteArray = ByteArray(length).also { buffer.get(SIZE + CONTEXT, it) }
+
     /** The first bytes of the output. */
     fun take(length: Int): ByteArray = ByteArray(length).also { buffer.get(SIZE, it) }
 
@@ -37,6 +43,9 @@ internal class Scratch private constructor() {
     companion object {
         /** Bytes of the input, and of the output; the native side has the same number. */
         const val SIZE: Int = 32 shl 10
+
+        /** Where the bytes of a context stand in the output; the native side has the same number. */
+        private const val CONTEXT = 8 shl 10
 
         /** More than the head of any frame, and its padding: what fits with it as input fits as output. */
         const val ROOM: Int = 96
