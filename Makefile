@@ -22,7 +22,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay test-rust test-c test-python test-go test-kotlin test-ruby test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -70,7 +70,7 @@ demo: build ## relay a file through Python, Go, C and Rust, and compare every by
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -95,11 +95,15 @@ test-kotlin: toolchain-test | $(COUNTS)
 test-ruby: toolchain-test | $(COUNTS)
 	bindings/ruby/test.sh 2>&1 | tee $(COUNTS)/ruby.log
 
+# As far as the machine can: the header by its C compiler, the sources where there is a swiftc.
+test-swift: toolchain
+	bindings/swift/check.sh
+
 test-model: core $(VENV)/.tools
 	$(PY) -m pytest -q tests/traces
 	$(PY) tests/traces/random_traces.py --ixt $(RELEASE)/ixt --seed 1 --count 2000
 
-test-docs: build
+test-docs: build test-ruby toolchain-test
 	$(PY) tests/quickstart/run.py --venv $(VENV) --release $(RELEASE)
 
 parity: test-rust test-c test-python test-go test-kotlin test-ruby
@@ -207,13 +211,13 @@ package: toolchain $(TOOLS)/cargo-deny@0.20.2 ## crates, wheel and sdist as they
 advisories: toolchain $(TOOLS)/cargo-deny@0.20.2 ## known vulnerabilities of dependencies; fetches the database
 	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked check advisories
 
-bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
+bench: toolchain-test build ## every language against its Cap'n Proto library, Kotlin against protobuf-java; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench
 	$(CC) -std=c11 -O2 -Ibindings/c/include -o $(BUILD)/bench-c benches/c/bench.c \
 		-L$(RELEASE) -lixt -lixt_bench -Wl,-rpath,$(RELEASE)
 	cd benches/go && go build -o $(CURDIR)/$(BUILD)/bench-go .
 	$(PY) benches/report.py --rust $(RELEASE)/ixt-bench --c $(BUILD)/bench-c --go $(BUILD)/bench-go \
-		--python "$(PY) benches/python/bench.py" --markdown docs/benchmarks.md --plot docs/benchmarks.svg
+		--python "$(PY) benches/python/bench.py" --kotlin benches/kotlin/run.sh --markdown docs/benchmarks.md --plot docs/benchmarks.svg
 
 clean: ## remove what was built
 	cargo clean

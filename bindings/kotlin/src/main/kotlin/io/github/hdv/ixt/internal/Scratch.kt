@@ -1,5 +1,7 @@
 package io.github.hdv.ixt.internal
 
+import io.github.hdv.ixt.ErrorKind
+import io.github.hdv.ixt.IxtException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
@@ -13,14 +15,22 @@ internal class Scratch private constructor() {
     /** Where it is. */
     val address: Long = Native.address(buffer)
 
+    private val staging = ByteArray(SIZE)
+
+    /**
+     * Where the input of many frames is laid out: small copies within the heap cost a fraction of what each costs
+     * to memory beyond it. [putStaged] moves it at once.
+     */
+    val staged: ByteBuffer = ByteBuffer.wrap(staging).order(ByteOrder.nativeOrder())
+
+    /** Puts so many staged bytes into the input. */
+    fun putStaged(length: Int) {
+        buffer.put(0, staging, 0, length)
+    }
+
     /** Puts bytes into the input. */
     fun put(at: Int, bytes: ByteArray, offset: Int = 0, length: Int = bytes.size) {
         buffer.put(at, bytes, offset, length)
-    }
-
-    /** Puts a long into the input. */
-    fun put(at: Int, value: Long) {
-        buffer.putLong(at, value)
     }
 
     /** A long of the output. */
@@ -38,6 +48,14 @@ internal class Scratch private constructor() {
     /** Appends the first bytes of the output. */
     fun takeTo(out: ByteArray, at: Int, length: Int) {
         buffer.get(SIZE, out, at, length)
+    }
+
+    /** Puts the first bytes of the output where `out` stands, and moves it on. */
+    fun takeTo(out: ByteBuffer, length: Int) {
+        val at = out.position()
+        if (length > out.remaining()) throw IxtException(ErrorKind.BufferTooSmall)
+        out.put(at, buffer, SIZE, length)
+        out.position(at + length)
     }
 
     companion object {
