@@ -4,14 +4,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 tools/toolchain.sh ruby
-cargo build --quiet --release --locked -p ixt-uniffi
-target=$(cargo metadata --format-version 1 --no-deps --locked --offline |
-    sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-case $(uname -s) in
-Darwin) suffix=dylib ;;
-*) suffix=so ;;
-esac
-export IXT_LIBRARY="$target/release/libixt_uniffi.$suffix"
+IXT_LIBRARY=$(bindings/uniffi/library.sh)
+export IXT_LIBRARY
 for test in bindings/ruby/test/*_test.rb; do
     ruby -Ibindings/ruby/lib "$test"
 done
