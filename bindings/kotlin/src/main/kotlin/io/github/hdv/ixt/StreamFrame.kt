@@ -23,7 +23,7 @@ public data class StreamFrame(public val streamId: StreamId, public val body: Fr
      * @throws IxtException a refusal of specification 20
      */
     public fun toBytes(maxPayload: Int = MAX_PAYLOAD): ByteArray =
-        encode(maxPayload, { scratch, length -> scratch.take(length) }, { it })
+        encode(maxPayload, { scratch, length -> scratch.take(length) }, ::encodeLarge)
 
     /**
      * Puts the canonical bytes where [out] stands, on the heap or off it, and moves it on; gives how many they are.
@@ -31,17 +31,37 @@ public data class StreamFrame(public val streamId: StreamId, public val body: Fr
      * @throws IxtException a refusal of specification 20; `BufferTooSmall`, and nothing is put
      */
     public fun encodeTo(out: ByteBuffer, maxPayload: Int = MAX_PAYLOAD): Int =
-        encode(maxPayload, { scratch, length -> length.also { scratch.takeTo(out, it) } }, { out.append(it) })
+        encode(maxPayload, { scratch, length -> length.also { scratch.takeTo(out, it) } }) { text, bytes, limit ->
+            if (out.isDirect && !out.isReadOnly) {
+                encodeLargeTo(out, text, bytes, limit)
+            } else {
+                out.append(encodeLarge(text, bytes, limit))
+            }
+        }
 
-    private inline fun <T> encode(maxPayload: Int, small: (Scratch, Int) -> T, large: (ByteArray) -> T): T {
+    private fun encodeLarge(text: ByteArray?, bytes: ByteArray, limit: Int): ByteArray =
+        Native.encodeLarge(tagOf(body), streamId.high, streamId.low, xOf(body), yOf(body), text, bytes, limit)
+
+    private fun encodeLargeTo(out: ByteBuffer, text: ByteArray?, bytes: ByteArray, limit: Int): Int {
+        val at = out.position()
+        val length = Native.encodeLargeTo(
+            tagOf(body), streamId.high, streamId.low, xOf(body), yOf(body), text, bytes, limit, out, at, out.limit(),
+        )
+        out.position(at + length)
+        return length
+    }
+
+    private inline fun <T> encode(
+        maxPayload: Int,
+        small: (Scratch, Int) -> T,
+        large: (ByteArray?, ByteArray, Int) -> T,
+    ): T {
         val limit = payloadLimit(maxPayload)
         val id = streamId
         val text = textOf(body)
         val bytes = bytesOf(body)
         if (bytes != null && bytes.size > Scratch.SIZE - Scratch.ROOM - (text?.size ?: 0)) {
-            return large(
-                Native.encodeLarge(tagOf(body), id.high, id.low, xOf(body), yOf(body), text, bytes, limit),
-            )
+            return large(text, bytes, limit)
         }
         val scratch = Scratch.get()
         var at = 0
@@ -144,7 +164,7 @@ public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PA
     encodeAll(
         frames, maxPayload,
         { scratch, length -> out = if (out.isEmpty()) scratch.take(length) else out.with(scratch, length) },
-        { out += it },
+        { out += it.toBytes(maxPayload) },
     )
     return out
 }
@@ -158,7 +178,7 @@ public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PA
 public fun encodeBatch(frames: Collection<StreamFrame>, out: ByteBuffer, maxPayload: Int = MAX_PAYLOAD): Int {
     val start = out.position()
     try {
-        encodeAll(frames, maxPayload, { scratch, length -> scratch.takeTo(out, length) }, { out.append(it) })
+        encodeAll(frames, maxPayload, { scratch, length -> scratch.takeTo(out, length) }, { it.encodeTo(out, maxPayload) })
     } catch (refused: IxtException) {
         out.position(start)
         throw refused
@@ -171,7 +191,7 @@ private inline fun encodeAll(
     frames: Collection<StreamFrame>,
     maxPayload: Int,
     many: (Scratch, Int) -> Unit,
-    large: (ByteArray) -> Unit,
+    large: (StreamFrame) -> Unit,
 ) {
     val limit = payloadLimit(maxPayload)
     val scratch = Scratch.get()
@@ -192,7 +212,7 @@ private inline fun encodeAll(
             room = Scratch.SIZE
             staged.clear()
             if (size + Scratch.ROOM > room) {
-                large(frame.toBytes(maxPayload))
+                large(frame)
                 continue
             }
         }

@@ -62,6 +62,22 @@ internal object Native {
     ): ByteArray
 
     @JvmStatic
+    @Suppress("LongParameterList")
+    external fun encodeLargeTo(
+        tag: Int,
+        high: Long,
+        low: Long,
+        x: Long,
+        y: Long,
+        text: ByteArray?,
+        bytes: ByteArray,
+        maxPayload: Int,
+        out: ByteBuffer,
+        at: Int,
+        end: Int,
+    ): Int
+
+    @JvmStatic
     external fun decode(scratch: Long, length: Int, maxPayload: Int, canonical: Boolean): Boolean
 
     @JvmStatic
