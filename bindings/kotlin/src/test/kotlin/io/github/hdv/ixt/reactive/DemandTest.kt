@@ -11,7 +11,7 @@ import kotlin.test.assertTrue
 
 /** Demand has no bound, and what the peer may send has one: the window. */
 class DemandTest {
-    private class Receiver(private val onMessage: (Int) -> Unit = {}) : Subscriber<ByteArray> {
+    private class Receiver(private val onMessage: (Int) -> Unit) : Subscriber<ByteArray> {
         lateinit var subscription: Subscription
         var received = 0
         var complete = false
@@ -36,13 +36,14 @@ class DemandTest {
     /** What the responder has granted. The opener grants nothing, since nobody sends to it. */
     private fun Loopback.grants() = frames.mapNotNull { (it.body as? StreamCredit)?.frames?.toInt() }
 
+    /** A message is not consumed before onNext returns. */
+    private fun Loopback.assertBounded(received: Int) =
+        assertTrue(grants().sum() <= received - 1 + WINDOW, "${grants()} at message $received")
+
     @Test
     fun demandWithoutBoundLeavesAsBoundedGrants() {
         Loopback(window = WINDOW.toUInt()).use { loopback ->
-            val receiver = Receiver { received ->
-                // This message is not consumed before onNext returns.
-                assertTrue(loopback.grants().sum() <= received - 1 + WINDOW, "${loopback.grants()} after $received")
-            }
+            val receiver = Receiver { loopback.assertBounded(it) }
             StreamPublisher(loopback.responder).subscribe(receiver)
             receiver.subscription.request(Long.MAX_VALUE)
             receiver.subscription.request(Long.MAX_VALUE)
@@ -59,7 +60,8 @@ class DemandTest {
     @Test
     fun whatNobodyAskedForIsNotConsumed() {
         Loopback(window = WINDOW.toUInt()).use { loopback ->
-            val receiver = Receiver()
+            // These are delivered by who asks, and what is due leaves at once.
+            val receiver = Receiver { loopback.assertBounded(it) }
             StreamPublisher(loopback.responder).subscribe(receiver)
             var sent = 0
             while (loopback.opener.sender.trySendData(byteArrayOf(sent.toByte()))) sent++
