@@ -1,6 +1,6 @@
 """Runs the benchmarks that it is told, writes the table and the plot of docs/benchmarks.
 
-    report.py --rust PROGRAM --c PROGRAM --go PROGRAM --python "INTERPRETER bench.py"
+    report.py --rust PROGRAM --c PROGRAM --go PROGRAM --python "INTERPRETER bench.py" --kotlin SCRIPT
 
 Each program prints one JSON object a line: first {"language", "versions", "context", "frame"}, the
 bytes that its language makes of the values that all share, then one object for each comparison.
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-LANGUAGES = ("rust", "python", "go", "c")
+LANGUAGES = ("rust", "python", "go", "c", "kotlin")
 BEGIN = "<!-- What is between these two lines is written by `make bench`. -->"
 TIMES, DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
 END = "<!-- The end of what `make bench` writes. -->"
@@ -36,6 +36,8 @@ EXPECTED = {
     ("Python", "encode"): 7,
     ("Python", "decode"): 12,
     ("Go", "encode"): 10,
+    # At most twice protobuf-java's time.
+    ("Kotlin", "encode"): 0.5,
 }
 # Where nothing may be allocated.
 WITHOUT_ALLOCATION = {("Go", "encode")}
@@ -277,7 +279,13 @@ def plot(rows: list[Row]) -> str:
     def x(ratio: float) -> float:
         return LEFT + (max(math.log2(ratio), low) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    peers = {"Rust": "the capnp crate", "Python": "pycapnp", "Go": "go-capnp", "C": "Rust"}
+    peers = {
+        "Rust": "the capnp crate",
+        "Python": "pycapnp",
+        "Go": "go-capnp",
+        "C": "Rust",
+        "Kotlin": "protobuf-java",
+    }
     marks: list[str] = []
     y = TOP
     for language, group in groups.items():
