@@ -46,6 +46,30 @@ fn an_endpoint_tells_what_it_is() {
 }
 
 #[test]
+fn an_endpoint_tells_whether_it_sends_exactly_one_message() {
+    use InteractionKind::{BidiStream, ClientStream, ServerStream, Unary};
+    for (kind, opens, responds) in [
+        (Unary, true, true),
+        (ClientStream, false, true),
+        (ServerStream, true, false),
+        (BidiStream, false, false),
+    ] {
+        let (opener, responder) = pair(kind);
+        assert_eq!((opener.sends_exactly_one(), responder.sends_exactly_one()), (opens, responds), "{kind}");
+    }
+}
+
+#[test]
+fn an_endpoint_counts_what_it_received() {
+    let (mut opener, mut responder) = pair(InteractionKind::BidiStream);
+    assert_eq!(responder.received(), 0);
+    for number in 1..=3 {
+        let _ = responder.receive(opener.try_send(b"x").unwrap());
+        assert_eq!((responder.received(), opener.sent(), opener.received()), (number, number, 0));
+    }
+}
+
+#[test]
 fn only_completed_is_success_and_the_responder_decides_it() {
     let (mut opener, mut responder) = pair(InteractionKind::ServerStream);
     let _ = responder.receive(opener.try_send(b"?").unwrap());
@@ -70,6 +94,7 @@ fn in_bidi_the_reason_that_is_not_success_stands() {
     ] {
         let (mut opener, mut responder) = pair(InteractionKind::BidiStream);
         opener.close(own).unwrap();
+        assert_eq!(opener.outcome(), None, "one direction is open");
         responder.close(peer).unwrap();
         carry(&mut responder, &mut opener);
         assert_eq!(opener.outcome(), Some(&Outcome::Completed(expected)), "{own} and {peer}");
