@@ -31,7 +31,7 @@ part() { # name, globs..., --, tests of the first pass, which alone are built
     shift
     rm -rf "$out/$name" "$out/$name.log"
     pass 20 "$name" "$files" "$@"
-    CARGO_PROFILE_DEV_OPT_LEVEL=1 pass 60 "$name" "$files" --iterate
+    CARGO_PROFILE_DEV_OPT_LEVEL=1 pass 40 "$name" "$files" --iterate
     cd "$out/$name"
     lines() { cat "$@" | wc -l | tr -d ' '; }
     unviable=$(lines mutants.out.old/unviable.txt)
