@@ -59,8 +59,8 @@ pass() { # seconds for a test run, name, files, arguments of cargo-mutants
 for name; do
     case $name in
     flow) part flow 'core/src/flow/*.rs' -- -C=--test=flow -C=--test=traces ;;
-    wire) part wire 'core/src/wire/*.rs' -- -C=--test=vectors ;;
-    codec) part codec core/src/stream/data.rs core/src/stream/codec.rs core/src/invocation/codec.rs -- -C=--test=vectors ;;
+    wire) part wire 'core/src/wire/*.rs' -- -C=--lib -C=--test=places -C=--test=vectors ;;
+    codec) part codec core/src/stream/data.rs core/src/stream/codec.rs core/src/invocation/codec.rs -- -C=--lib -C=--test=places -C=--test=vectors ;;
     *) echo "no part $name" >&2 && exit 2 ;;
     esac
 done
