@@ -14,7 +14,7 @@ out=$(CDPATH= cd -- "$out" && pwd)
 cd "$root"
 # Mutants are built one after another in a copy of the sources; what the core depends on is built once. Without debug
 # information that is quicker. A property that fails need not be made small.
-export CARGO_TARGET_DIR="$out/target"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}/mutants"
 export PROPTEST_MAX_SHRINK_ITERS=0
 export CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_TEST_DEBUG=0
 
@@ -30,8 +30,8 @@ part() { # name, globs..., --, tests of the first pass, which alone are built
     done
     shift
     rm -rf "$out/$name" "$out/$name.log"
-    pass 20 "$name" "$files" "$@"
-    CARGO_PROFILE_DEV_OPT_LEVEL=1 pass 40 "$name" "$files" --iterate
+    pass 60 "$name" "$files" "$@"
+    CARGO_PROFILE_DEV_OPT_LEVEL=1 pass 60 "$name" "$files" --iterate
     cd "$out/$name"
     lines() { cat "$@" | wc -l | tr -d ' '; }
     unviable=$(lines mutants.out.old/unviable.txt)
