@@ -460,9 +460,10 @@ impl Stream {
         Received::Done
     }
 
-    /// Records the outcome once both directions have ended in order.
+    /// Records the outcome once both directions have ended in order; a stream that ended otherwise takes no
+    /// close any more.
     fn complete(&mut self) {
-        if !self.has_ended() || self.outcome.is_some() {
+        if !self.has_ended() {
             return;
         }
         let [own, peer] = self.reasons;
