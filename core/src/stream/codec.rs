@@ -179,13 +179,18 @@ impl<B: AsRef<[u8]>, T: AsRef<str>> Frame<B, T> {
             FrameBody::Data(StreamData { sequence, payload }) if data::fits(payload.as_ref(), limits) => {
                 data::write(self.stream_id, *sequence, payload.as_ref(), out)
             }
-            _ => self.as_ref().write_any(out, limits),
+            _ => self.write_other(out, limits),
         }
+    }
+
+    /// Apart, so that what nearly every frame needs is small enough to stand where it is called.
+    #[inline(never)]
+    fn write_other(&self, out: &mut impl Buffer, limits: Limits) -> Result<()> {
+        self.as_ref().write_any(out, limits)
     }
 }
 
 impl<'a> FrameRef<'a> {
-    #[inline(never)]
     fn write_any(&self, out: &mut impl Buffer, limits: Limits) -> Result<()> {
         self.check(limits)?;
         if let Some(plan) = Plan::of(self) {
