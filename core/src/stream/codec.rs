@@ -165,7 +165,16 @@ impl<B: AsRef<[u8]>, T: AsRef<str>> Frame<B, T> {
 
     /// The number of bytes that the frame encodes to.
     #[must_use]
+    #[inline]
     pub fn encoded_len(&self) -> usize {
+        match &self.body {
+            FrameBody::Data(data) if !data.payload.as_ref().is_empty() => data::length(data.payload.as_ref()),
+            _ => self.encoded_len_other(),
+        }
+    }
+
+    #[inline(never)]
+    fn encoded_len_other(&self) -> usize {
         let frame = self.as_ref();
         match Plan::of(&frame) {
             Some(plan) => BODY + plan.words() * WORD,

@@ -17,6 +17,12 @@ pub(super) fn fits(payload: &[u8], limits: Limits) -> bool {
     !payload.is_empty() && payload.len() <= limits.max_payload()
 }
 
+/// The bytes of a data frame with this payload, which is not empty.
+#[inline]
+pub(super) const fn length(payload: &[u8]) -> usize {
+    (HEAD + bytes_to_words(payload.len())) * WORD
+}
+
 /// Writes a data frame whose payload [`fits`].
 #[inline]
 pub(super) fn write(id: StreamId, sequence: u64, payload: &[u8], out: &mut impl Buffer) -> Result<()> {
