@@ -340,7 +340,7 @@ struct Parts<'a, C, M> {
 impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
     fn build(self) -> Result<ContextRef<'a>, Error> {
         let mut fault = None;
-        let builder = ContextRef::builder()
+        let built = ContextRef::builder()
             .correlation_id(self.correlation_id)
             .span_id(self.span_id)
             .parent_span_id(self.parent_span_id)
@@ -351,10 +351,12 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
             .subject(self.subject)
             .token_ref(self.token_ref)
             .capabilities(whole(self.capabilities, &mut fault))
-            .metadata_entries(whole(self.metadata, &mut fault));
+            .metadata_entries(whole(self.metadata, &mut fault))
+            .build();
+        // What was built up to a fault means nothing.
         match fault {
             Some(error) => Err(error),
-            None => builder.build(),
+            None => built,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Data frames with a payload: nearly all that travels, and always of one shape, so they have a path of
 //! their own both ways. Every other frame, and every other shape of this one, goes the general ways.
 
-use super::{Frame, FrameRef, StreamId};
+use super::{StreamData, StreamId};
 use crate::Limits;
 use crate::wire::{Buffer, Result, WORD, bytes_to_words, list_of_bytes, root_of, table_of};
 
@@ -43,10 +43,17 @@ pub(super) fn write(id: StreamId, sequence: u64, payload: &[u8], out: &mut impl 
     Ok(())
 }
 
-/// Reads a data frame that [`write()`] may have written, and what stands in its padding. `None` where it
-/// is of another shape or to be refused.
+/// What stands before the payload of a data frame that [`write()`] may have written.
+struct Head {
+    id: StreamId,
+    sequence: u64,
+    /// Bytes of payload.
+    count: usize,
+}
+
+/// Takes the head off; `None` where the frame is of another shape or to be refused.
 #[inline]
-pub(super) fn read(bytes: &[u8], limits: Limits) -> Option<(FrameRef<'_>, &[u8])> {
+fn take_head(bytes: &[u8], limits: Limits) -> Option<(Head, &[u8])> {
     let (head, content) = bytes.split_first_chunk::<{ HEAD * WORD }>()?;
     let mut words = [0; HEAD];
     for (word, bytes) in words.iter_mut().zip(head.as_chunks().0) {
@@ -57,12 +64,35 @@ pub(super) fn read(bytes: &[u8], limits: Limits) -> Option<(FrameRef<'_>, &[u8])
     if first != table(count) || root != ROOT || tag != TAG || pointer != list_of_bytes(0, count) {
         return None;
     }
-    let (payload, padding) = content.split_at_checked(count)?;
-    if content.len() != bytes_to_words(count) * WORD || !fits(payload, limits) {
+    // As `fits`.
+    if count == 0 || count > limits.max_payload() {
         return None;
     }
     let id = StreamId::from_words(high, low).ok()?;
-    Some((Frame::data(id, sequence, payload), padding))
+    Some((Head { id, sequence, count }, content))
+}
+
+/// A data frame and the bytes after its payload.
+type Read<'a> = ((StreamId, StreamData<&'a [u8]>), &'a [u8]);
+
+/// Reads a data frame that [`write()`] may have written, and what stands in its padding. `None` where it
+/// is of another shape or to be refused.
+#[inline]
+pub(super) fn read(bytes: &[u8], limits: Limits) -> Option<Read<'_>> {
+    let (Head { id, sequence, count }, content) = take_head(bytes, limits)?;
+    let (payload, padding) = content.split_at_checked(count)?;
+    if content.len() != bytes_to_words(count) * WORD {
+        return None;
+    }
+    Some(((id, StreamData { sequence, payload }), padding))
+}
+
+/// The same at the front of `bytes`, and what follows the frame.
+#[inline]
+pub(super) fn read_first(bytes: &[u8], limits: Limits) -> Option<Read<'_>> {
+    let (Head { id, sequence, count }, content) = take_head(bytes, limits)?;
+    let (content, rest) = content.split_at_checked(bytes_to_words(count) * WORD)?;
+    Some(((id, StreamData { sequence, payload: content.get(..count)? }), rest))
 }
 
 /// The segment table before a payload of `count` bytes.
@@ -73,6 +103,7 @@ const fn table(count: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Frame, FrameRef};
     use super::*;
     use crate::ErrorKind;
 
