@@ -325,19 +325,22 @@ func (l Limits) AppendStreamFrames(dst []byte, frames []StreamFrame) ([]byte, er
 	if abi != nil {
 		return dst, abi
 	}
-	size := 0
+	size, clash := 0, false
+	spare := dst[len(dst):cap(dst)]
 	for i := range frames {
 		size += frames[i].size()
+		clash = clash || overlap(spare, frames[i].carries())
 	}
-	// What is written first must not be what is to be read later.
-	out := grow(dst, size)
-	for i := range frames {
-		if overlap(out[len(out):cap(out)], frames[i].carries()) {
-			out = append(make([]byte, 0, len(dst)+size), dst...)
-			break
-		}
+	out := dst
+	if clash {
+		// What is written first must not be what is to be read later.
+		out = append(make([]byte, 0, len(dst)+size), dst...)
 	}
+	return l.appendGrown(dst, grow(out, size), frames)
+}
 
+// appendGrown appends to out, which has room, and gives dst where it fails.
+func (l Limits) appendGrown(dst, out []byte, frames []StreamFrame) ([]byte, error) {
 	var laid [batch]C.ixt_frame_t
 	var fixed [arenaSize]byte
 	for len(frames) > 0 {

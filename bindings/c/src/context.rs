@@ -10,8 +10,7 @@ use ixt_core::invocation::{ChildSpec, Context, ContextRef, InvocationContext, Su
 use ixt_core::{Error, ErrorKind};
 
 use crate::error::ixt_error_t;
-use crate::ffi::{Bytes, BytesOut};
-use crate::frame::text;
+use crate::ffi::{Bytes, BytesOut, utf8};
 use crate::guard::{guard, guard_with, required};
 use crate::span::{ixt_slice_t, ixt_span_t};
 use crate::status::ixt_status_t;
@@ -217,7 +216,7 @@ impl ixt_context_view_t {
     /// The parts that stand in `input`.
     fn parts<'a>(&self, input: &'a [u8]) -> Result<Parts<'a, impl Texts<'a>, impl Pairs<'a>>, Error> {
         let bytes = move |span: ixt_span_t, field: &'static str| {
-            span.get(input).map_err(|kind| Error::new(kind).in_field(field))
+            span.get(input).map_err(|kind| Fault { kind, field })
         };
         // One check of UTF-8 does for all pieces of an input that is little else than them.
         let whole = if input.len() <= IXT_MAX_CONTEXT { std::str::from_utf8(input).ok() } else { None };
@@ -274,10 +273,12 @@ impl ixt_context_view_t {
 impl ixt_context_value_t {
     /// The parts that its pointers lead to.
     fn parts<'a>(&'a self) -> Result<Parts<'a, impl Texts<'a>, impl Pairs<'a>>, Error> {
-        fn bytes<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a [u8], Error> {
-            slice.get().map_err(|kind| Error::new(kind).in_field(field))
+        #[inline]
+        fn bytes<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a [u8], Fault> {
+            slice.get().map_err(|kind| Fault { kind, field })
         }
-        fn string<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a str, Error> {
+        #[inline]
+        fn string<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a str, Fault> {
             text(bytes(slice, field)?, field)
         }
         let target = match self.target_kind {
@@ -314,13 +315,34 @@ impl ixt_context_value_t {
     }
 }
 
+/// Why a part cannot be taken. An error is made of it once: there is nothing to drop, so that taking the
+/// parts that are sound costs less.
+#[derive(Clone, Copy)]
+struct Fault {
+    kind: ErrorKind,
+    field: &'static str,
+}
+
+impl From<Fault> for Error {
+    #[cold]
+    fn from(fault: Fault) -> Self {
+        Error::new(fault.kind).in_field(fault.field)
+    }
+}
+
+/// UTF-8, or the fault that names the field.
+#[inline]
+fn text<'a>(bytes: &'a [u8], field: &'static str) -> Result<&'a str, Fault> {
+    utf8(bytes).ok_or(Fault { kind: ErrorKind::BadText, field })
+}
+
 /// Capabilities, each of which is checked as it is taken.
-trait Texts<'a>: Iterator<Item = Result<&'a str, Error>> {}
-impl<'a, I: Iterator<Item = Result<&'a str, Error>>> Texts<'a> for I {}
+trait Texts<'a>: Iterator<Item = Result<&'a str, Fault>> {}
+impl<'a, I: Iterator<Item = Result<&'a str, Fault>>> Texts<'a> for I {}
 
 /// Metadata, each entry of which is checked as it is taken.
-trait Pairs<'a>: Iterator<Item = Result<(&'a str, &'a str), Error>> {}
-impl<'a, I: Iterator<Item = Result<(&'a str, &'a str), Error>>> Pairs<'a> for I {}
+trait Pairs<'a>: Iterator<Item = Result<(&'a str, &'a str), Fault>> {}
+impl<'a, I: Iterator<Item = Result<(&'a str, &'a str), Fault>>> Pairs<'a> for I {}
 
 /// What both forms come to.
 struct Parts<'a, C, M> {
@@ -355,7 +377,7 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
             .build();
         // What was built up to a fault means nothing.
         match fault {
-            Some(error) => Err(error),
+            Some(fault) => Err(fault.into()),
             None => built,
         }
     }
@@ -365,8 +387,8 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
         parent: &ContextRef<'_>,
         inherit_capabilities: bool,
     ) -> Result<InvocationContext, Error> {
-        let capabilities = self.capabilities.collect::<Result<Vec<_>, Error>>()?;
-        let metadata = self.metadata.collect::<Result<Vec<_>, Error>>()?;
+        let capabilities = self.capabilities.collect::<Result<Vec<_>, Fault>>()?;
+        let metadata = self.metadata.collect::<Result<Vec<_>, Fault>>()?;
         let refuse = |field: &'static str| Err(Error::new(ErrorKind::InvalidArgument).in_field(field));
         // What is the parent's alone must not look as if it could be said.
         if self.correlation_id != [0; 16] {
@@ -399,10 +421,11 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
     }
 }
 
-/// What comes before the first error, which goes to `fault`; nothing where there is one already.
+/// What comes before the first fault, which goes to `fault`; nothing where there is one already.
+#[inline]
 fn whole<T>(
-    items: impl Iterator<Item = Result<T, Error>>,
-    fault: &mut Option<Error>,
+    items: impl Iterator<Item = Result<T, Fault>>,
+    fault: &mut Option<Fault>,
 ) -> impl Iterator<Item = T> {
     let mut items = items;
     std::iter::from_fn(move || match items.next()? {

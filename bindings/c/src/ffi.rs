@@ -77,10 +77,10 @@ array_out! {
 }
 
 impl Bytes {
-    /// An id of fixed size.
+    /// An id of fixed size. By reference, for in a result with an error its bytes would be moved one by one.
     #[inline]
-    pub(crate) fn id<const N: usize>(self) -> Result<[u8; N], ErrorKind> {
-        self.get(N)?.try_into().map_err(|_| ErrorKind::BadIdLength)
+    pub(crate) fn id<'a, const N: usize>(self) -> Result<&'a [u8; N], ErrorKind> {
+        self.get(N)?.first_chunk().ok_or(ErrorKind::BadIdLength)
     }
 }
 

@@ -629,7 +629,7 @@ pub extern "C" fn ixt_open_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            let id = StreamId::new(stream_id.id()?)?;
+            let id = StreamId::new(*stream_id.id()?)?;
             let interaction = InteractionKind::from_raw(interaction);
             Frame::open(id, interaction, credit, context.get(context_length)?)
         })
@@ -657,7 +657,7 @@ pub extern "C" fn ixt_data_encode(
 ) -> ixt_status_t {
     guard(|| {
         let written = required(written)?;
-        let (id, limits) = (StreamId::new(stream_id.id()?)?, Limits::with_max_payload(max_payload));
+        let (id, limits) = (StreamId::new(*stream_id.id()?)?, Limits::with_max_payload(max_payload));
         let payload = payload.get(length)?;
         emit_data(id, StreamData { sequence, payload }, limits, out.get(capacity)?, written)
     })
@@ -687,7 +687,7 @@ pub extern "C" fn ixt_error_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            let id = StreamId::new(stream_id.id()?)?;
+            let id = StreamId::new(*stream_id.id()?)?;
             let message = text(message.get(message_length)?, "error.message")?;
             Frame::error(id, StreamErrorCode::from_raw(code), sequence, message, details.get(details_length)?)
         })
@@ -711,7 +711,7 @@ pub extern "C" fn ixt_close_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            Frame::close(StreamId::new(stream_id.id()?)?, CloseReason::from_raw(reason), final_sequence)
+            Frame::close(StreamId::new(*stream_id.id()?)?, CloseReason::from_raw(reason), final_sequence)
         })
     })
 }
@@ -736,7 +736,7 @@ pub extern "C" fn ixt_cancel_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            let id = StreamId::new(stream_id.id()?)?;
+            let id = StreamId::new(*stream_id.id()?)?;
             let message = text(message.get(message_length)?, "cancel.message")?;
             Frame::cancel(id, CancelReason::from_raw(reason), message)
         })
@@ -757,5 +757,5 @@ pub extern "C" fn ixt_credit_encode(
     capacity: usize,
     written: Option<&mut MaybeUninit<usize>>,
 ) -> ixt_status_t {
-    guard(|| flat!(written, 0, out, capacity, { Frame::credit(StreamId::new(stream_id.id()?)?, frames) }))
+    guard(|| flat!(written, 0, out, capacity, { Frame::credit(StreamId::new(*stream_id.id()?)?, frames) }))
 }

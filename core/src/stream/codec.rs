@@ -486,9 +486,7 @@ impl<'a> FrameBatch<'a> {
     /// Gives the next frame if it is what [`FrameRef::decode_data`] reads; else it stays the next one.
     #[inline]
     pub fn next_data(&mut self) -> Option<(StreamId, StreamData<&'a [u8]>)> {
-        if self.failed {
-            return None;
-        }
+        // Where the batch has failed it stands before what was refused, which is no such frame.
         let (found, rest) = data::read_first(self.bytes.get(self.consumed..)?, self.limits)?;
         self.consumed = self.bytes.len() - rest.len();
         Some(found)

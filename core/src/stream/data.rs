@@ -122,6 +122,61 @@ mod tests {
         }
     }
 
+    /// What the two short ways take they do as the general ones; the rest they leave.
+    #[test]
+    fn the_short_ways_are_the_general_ones() {
+        let id = StreamId::new([9; 16]).unwrap();
+        for count in 0..=17 {
+            let payload = vec![7; count];
+            let frame: FrameRef<'_> = Frame::data(id, 3, payload.as_slice());
+            let bytes = frame.encode().unwrap();
+            let data = StreamData { sequence: 3, payload: payload.as_slice() };
+            let limits = Limits::with_max_payload(16);
+            let within = (1..=16).contains(&count);
+            assert_eq!(FrameRef::decode_data(&bytes, limits), within.then_some((id, data)));
+
+            let mut out = [0xaa; 100];
+            for room in 0..=out.len() {
+                let written = FrameRef::encode_data(id, data, &mut out[..room], limits);
+                assert_eq!(written, (within && room >= bytes.len()).then_some(bytes.len()), "{count} {room}");
+                if written.is_some() {
+                    assert_eq!(out[..bytes.len()], bytes);
+                } else {
+                    assert!(out[..room].iter().all(|byte| *byte == 0xaa), "{count} {room}");
+                }
+                out.fill(0xaa);
+            }
+        }
+        let close: FrameRef<'_> = Frame::close(id, crate::stream::CloseReason::Completed, 1);
+        assert_eq!(FrameRef::decode_data(&close.encode().unwrap(), Limits::DEFAULT), None);
+    }
+
+    #[test]
+    fn a_batch_gives_data_until_something_else_comes() {
+        let id = StreamId::new([9; 16]).unwrap();
+        let data = |sequence| Frame::<_, &str>::data(id, sequence, [7; 9]).encode().unwrap();
+        let credit = Frame::<&[u8], &str>::credit(id, 1).encode().unwrap();
+        let bytes = [data(0), data(1), credit.clone(), data(2)].concat();
+        let mut batch = crate::stream::frames(&bytes, Limits::DEFAULT);
+        let mut sequence = || batch.next_data().map(|(_, data)| data.sequence);
+        assert_eq!([sequence(), sequence(), sequence(), sequence()], [Some(0), Some(1), None, None]);
+        assert_eq!(batch.consumed(), 2 * data(0).len());
+        let (offset, frame) = batch.next().unwrap().unwrap();
+        assert_eq!((offset, frame), (2 * data(0).len(), FrameRef::credit(id, 1)));
+        assert_eq!(batch.next().unwrap().unwrap().0, 2 * data(0).len() + credit.len());
+        assert!(batch.next_data().is_none() && batch.next().is_none());
+        assert_eq!(batch.consumed(), bytes.len());
+
+        // One that is not whole stays, and after a refusal there is nothing more.
+        let cut = crate::stream::frames(&bytes[..data(0).len() - 1], Limits::DEFAULT).next_data();
+        assert!(cut.is_none());
+        let bytes = [data(0), vec![0xff; 8], data(1)].concat();
+        let mut batch = crate::stream::frames(&bytes, Limits::DEFAULT);
+        assert!(batch.next_data().is_some() && batch.next_data().is_none());
+        assert!(batch.next().unwrap().is_err());
+        assert!(batch.next_data().is_none() && batch.next().is_none());
+    }
+
     #[test]
     fn every_other_shape_goes_the_other_way() {
         let id = StreamId::new([9; 16]).unwrap();
