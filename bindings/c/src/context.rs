@@ -360,7 +360,9 @@ struct Parts<'a, C, M> {
 }
 
 impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
-    fn build(self) -> Result<ContextRef<'a>, Error> {
+    /// Builds the context and hands it on where it stands: it is large, and every move of it would show.
+    #[inline]
+    fn build<R>(self, then: impl FnOnce(&ContextRef<'a>) -> Result<R, Error>) -> Result<R, Error> {
         let mut fault = None;
         let built = ContextRef::builder()
             .correlation_id(self.correlation_id)
@@ -376,9 +378,10 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
             .metadata_entries(whole(self.metadata, &mut fault))
             .build();
         // What was built up to a fault means nothing.
-        match fault {
-            Some(fault) => Err(fault.into()),
-            None => built,
+        match (fault, &built) {
+            (Some(fault), _) => Err(fault.into()),
+            (None, Ok(context)) => then(context),
+            (None, Err(error)) => Err(error.clone()),
         }
     }
 
@@ -552,7 +555,7 @@ pub extern "C" fn ixt_context_encode(
 ) -> ixt_status_t {
     guard_with(error, || {
         let (value, written) = (required(value)?, required(written)?);
-        emit(&value.parts()?.build()?, out, capacity, written)
+        value.parts()?.build(|context| emit(context, out, capacity, written))
     })
 }
 
@@ -581,7 +584,7 @@ pub extern "C" fn ixt_context_view_encode(
             let context = view.original(bytes)?;
             return put(context.encode_to_slice(out.get(capacity)?), || context.encoded_len(), written);
         }
-        emit(&view.parts(bytes)?.build()?, out, capacity, written)
+        view.parts(bytes)?.build(|context| emit(context, out, capacity, written))
     })
 }
 

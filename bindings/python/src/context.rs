@@ -173,7 +173,7 @@ impl InvocationContext {
         let (mut capability_fault, mut metadata_fault) = (None, None);
         let capabilities = parts.iter().flat_map(|(.., list)| list.iter_borrowed()).map(held_str);
         let entries = metadata.iter().map(|(key, value)| Ok((as_str(key)?, as_str(value)?)));
-        let builder = ContextRef::builder()
+        let built = ContextRef::builder()
             .correlation_id(correlation_id)
             .span_id(span_id)
             .parent_span_id(parent_span_id)
@@ -184,12 +184,14 @@ impl InvocationContext {
             .subject(subject)
             .token_ref(parts.map_or(&b""[..], |(_, token, _)| token.as_bytes(py)))
             .capabilities(whole(capabilities, &mut capability_fault))
-            .metadata_entries(whole(entries, &mut metadata_fault));
+            .metadata_entries(whole(entries, &mut metadata_fault))
+            .build();
         if let Some(fault) = capability_fault.or(metadata_fault) {
             return Err(fault);
         }
-        let context = builder.build()?;
-        let made = Self::over(Numbers::of(&context), Message::written(py, &context));
+        // By reference: it is large, and every move of it would show.
+        let context = built.as_ref().map_err(Clone::clone)?;
+        let made = Self::over(Numbers::of(context), Message::written(py, context));
         Ok(Self {
             source_module: source_module.map_or_else(Once::new, |module| Once::of(module.0.unbind())),
             target: target.map_or_else(Once::new, |target| Once::of(target.clone().unbind())),
@@ -328,7 +330,6 @@ impl InvocationContext {
     ))]
     fn child(
         &self,
-        py: Python<'_>,
         span_id: BytesLike<'_>,
         source_module: Text<'_>,
         target: &Bound<'_, PyAny>,
@@ -347,6 +348,7 @@ impl InvocationContext {
                 spec = spec.metadata(as_str(&key)?, as_str(&value)?);
             }
         }
+        let py = target.py();
         Ok(Self::of(py, &self.message.core(py)?.child(spec)?))
     }
 
