@@ -708,16 +708,10 @@ impl StreamFrame {
         py: Python<'py>,
         max_payload: Option<Number<usize>>,
     ) -> Result<Bound<'py, PyBytes>> {
-        match &self.typed {
-            // Nearly all, told apart here so that the compiler need not ask again which kind it is.
-            Typed::Data(data) => {
-                let StreamData { number, payload, .. } = data.get();
-                let frame = FrameRef::data(self.stream_id.get().0, *number, payload.as_bytes(py));
-                encoded(py, &frame, limits(max_payload))
-            }
-            Typed::Unknown(unknown) => Ok(unknown.get().message.bind(py).clone()),
-            _ => encoded(py, &self.view(py), limits(max_payload)),
+        if let Typed::Unknown(unknown) = &self.typed {
+            return Ok(unknown.get().message.bind(py).clone());
         }
+        encoded(py, &self.view(py), limits(max_payload))
     }
 
     fn __bytes__<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>> {

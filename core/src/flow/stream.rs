@@ -308,14 +308,8 @@ impl Stream {
     }
 
     /// The next event; `None` when there are none.
-    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let note = self.notes.pop_front()?;
-        self.event_of(note)
-    }
-
-    fn event_of(&self, note: Note) -> Option<Event> {
-        Some(match note {
+        Some(match self.notes.pop_front()? {
             Note::Credit(frames) => Event::Credit(frames),
             Note::Ready(ticket) => Event::Ready(ticket),
             Note::Ended(ticket) => Event::Ended(ticket),

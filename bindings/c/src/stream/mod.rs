@@ -132,7 +132,7 @@ impl ixt_stream_t {
 
     /// Sends, after making sure that there is room for the frame: a credit spent on a frame that cannot
     /// be written would be lost.
-    #[inline(always)] // Its callers are two, and each knows whether there is a ticket.
+    #[inline]
     fn send(
         &mut self,
         payload: &[u8],
