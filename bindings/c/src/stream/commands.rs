@@ -48,7 +48,7 @@ pub extern "C" fn ixt_stream_open(
         let out = out.get(capacity)?;
         command(stream, |this| {
             let may_open = this.stream.role() == Role::Opener && this.stream.id().is_none();
-            let id = match StreamId::new(id) {
+            let id = match StreamId::new(*id) {
                 Ok(id) => id,
                 Err(nil) if may_open => return Err(nil),
                 Err(_) => return Err(refused_open(this.stream.role())),
