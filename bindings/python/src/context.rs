@@ -22,7 +22,7 @@ use crate::text::{Text, Texts, as_str};
 /// Who invokes what, with which authority, until when. Immutable and always valid.
 #[pyclass(frozen, module = "ixt_sdk.invocation")]
 pub(crate) struct InvocationContext {
-    core: Arc<core::InvocationContext>,
+    pub(crate) core: Arc<core::InvocationContext>,
     target: PyOnceLock<Py<PyAny>>,
     actor: PyOnceLock<Py<ActorIdentity>>,
     metadata: PyOnceLock<Py<PyMappingProxy>>,
@@ -332,6 +332,63 @@ impl InvocationContext {
     fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
         slf
     }
+}
+
+/// The context of a call that begins here, or that `parent` causes: with ids of its own, drawn at once.
+///
+/// A child keeps its parent's actor, with no more capabilities, and its deadline where that is earlier.
+#[pyfunction]
+#[pyo3(
+    signature = (source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None),
+    text_signature = "(source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None)"
+)]
+#[allow(clippy::too_many_arguments, reason = "each is a keyword")]
+pub(crate) fn invocation(
+    py: Python<'_>,
+    source_module: Text<'_>,
+    target: &Bound<'_, PyAny>,
+    parent: Option<&InvocationContext>,
+    deadline_ms: Option<Number<u64>>,
+    capabilities: Option<Texts>,
+    metadata: Option<&Bound<'_, PyAny>>,
+    actor: Option<&ActorIdentity>,
+) -> Result<InvocationContext> {
+    let (span, correlation) = crate::random::<24>(py)?
+        .split_first_chunk::<8>()
+        .map_or_else(Default::default, |(span, rest)| (*span, *rest.first_chunk::<16>().unwrap_or(&[0; 16])));
+    let target = target_of(target)?;
+    let metadata = metadata.map_or_else(|| Ok(Vec::new()), pairs)?;
+    let deadline = deadline_ms.map_or(0, |deadline| deadline.0);
+    if let Some(parent) = parent.filter(|_| actor.is_none()) {
+        let mut spec = ChildSpec::new(span, source_module.to_owned()?, target).deadline_ms(deadline);
+        if let Some(capabilities) = capabilities {
+            spec = spec.capabilities(capabilities.0);
+        }
+        for (key, value) in metadata {
+            spec = spec.metadata(key, value);
+        }
+        return Ok(parent.core.child(spec)?.into());
+    }
+    let mut builder: ContextBuilder = core::InvocationContext::builder()
+        .correlation_id(correlation)
+        .span_id(span)
+        .deadline_ms(deadline)
+        .source_module(source_module.to_owned()?)
+        .target(target);
+    if let Some(actor) = actor {
+        let actor = actor.core();
+        builder = builder.subject(actor.subject().to_owned()).token_ref(actor.token_ref().expose());
+        if capabilities.is_none() {
+            builder = builder.capabilities(actor.capabilities().iter().cloned());
+        }
+    }
+    if let Some(capabilities) = capabilities {
+        builder = builder.capabilities(capabilities.0);
+    }
+    for (key, value) in metadata {
+        builder = builder.metadata(key, value);
+    }
+    Ok(builder.build()?.into())
 }
 
 /// The actor of an encoded context; for unpickling.
