@@ -356,7 +356,11 @@ pub(crate) fn invocation(
     let (span, correlation) = crate::random::<24>(py)?
         .split_first_chunk::<8>()
         .map_or_else(Default::default, |(span, rest)| (*span, *rest.first_chunk::<16>().unwrap_or(&[0; 16])));
-    let target = target_of(target)?;
+    // A service is what most calls go to.
+    let target = match target.cast_exact::<PyString>() {
+        Ok(service) => core::Target::Service(as_str(service)?.to_owned()),
+        Err(_) => target_of(target)?,
+    };
     let metadata = metadata.map_or_else(|| Ok(Vec::new()), pairs)?;
     let deadline = deadline_ms.map_or(0, |deadline| deadline.0);
     if let Some(parent) = parent.filter(|_| actor.is_none()) {

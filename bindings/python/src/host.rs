@@ -17,8 +17,8 @@ use crate::text::{Text, Texts};
 
 /// A host without IO: connections, what was read of them and the time go in, bytes for each connection come
 /// out. It may be used from any thread.
-#[pyclass(frozen, module = "ixt_sdk.testing", name = "HostEngine")]
-pub(crate) struct Host {
+#[pyclass(frozen, module = "ixt_sdk.testing")]
+pub(crate) struct HostEngine {
     inner: Mutex<Inner>,
 }
 
@@ -27,14 +27,14 @@ struct Inner {
     out: Vec<u8>,
 }
 
-impl Host {
+impl HostEngine {
     fn lock(&self, py: Python<'_>) -> MutexGuard<'_, Inner> {
         self.inner.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[pymethods]
-impl Host {
+impl HostEngine {
     /// A host with a policy in TOML; without one every module may do everything.
     #[new]
     #[pyo3(signature = (now_us, policy=None))]

@@ -66,7 +66,7 @@ mod _native {
         UnknownFrame, unknown_frame,
     };
     #[pymodule_export]
-    use crate::host::{Host, announce, close_endpoint, from_host, open_endpoint};
+    use crate::host::{HostEngine, announce, close_endpoint, from_host, open_endpoint};
     #[pymodule_export]
     use crate::id::StreamId;
     #[pymodule_export]

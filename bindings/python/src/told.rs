@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use ixt_core::connection::{End, Event, Key, Settings};
 use ixt_core::flow::{self, Outcome};
 use ixt_core::invocation::{self, Target};
-use ixt_core::stream::{CloseReason, InteractionKind};
+use ixt_core::stream::{CloseReason, InteractionKind, StreamId};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
@@ -62,6 +62,7 @@ enum Told {
     Answered(Key, usize, CloseReason),
     Opened {
         stream: Key,
+        id: StreamId,
         kind: InteractionKind,
         context: Box<invocation::InvocationContext>,
         payloads: Range<usize>,
@@ -99,12 +100,13 @@ impl Batch {
                 let payload = PyBytes::new(py, payload).unbind();
                 self.message(stream, payload, calls);
             }
-            Event::Opened { stream, kind, context, .. } => {
+            Event::Opened { stream, id, kind, context } => {
                 // The engine has decoded it before.
                 let context = invocation::InvocationContext::decode(context).unwrap_or_default();
                 let at = self.payloads.len();
                 self.told.push(Told::Opened {
                     stream,
+                    id,
                     kind,
                     context: Box::new(context),
                     payloads: at..at,
@@ -185,14 +187,15 @@ impl Batch {
                 Told::Answered(key, at, reason) => {
                     list.append((ANSWERED, key.raw(), payloads.get(at), to_python(py, reason)?))?;
                 }
-                Told::Opened { stream, kind, context, payloads, closed } => {
+                Told::Opened { stream, id, kind, context, payloads, closed } => {
                     let service = match context.target() {
                         Target::Service(name) => Some(PyString::intern(py, name)),
                         _ => None,
                     };
                     let context = Py::new(py, InvocationContext::from(*context))?;
                     let kind = to_python(py, kind)?;
-                    list.append((OPENED, stream.raw(), kind, context, service, some(payloads)?, closed))?;
+                    let id = PyBytes::new(py, id.as_bytes());
+                    list.append((OPENED, stream.raw(), kind, id, context, service, some(payloads)?, closed))?;
                 }
                 Told::Closed(key, reason) => list.append((CLOSED, key.raw(), to_python(py, reason)?))?,
                 Told::Ready(key, ticket) => list.append((READY, key.raw(), ticket))?,
