@@ -72,10 +72,12 @@ class Opened(CallStream[Any, Any]):
 
 #: What the transport may hold before it is left alone until it has written.
 HIGH_WATER = 256 << 10
+#: What is read at once.
+READ = 64 << 10
 NEVER = 1 << 63
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """Drives a connection engine by an asyncio transport.
 
     After every input one turn of the engine is scheduled, behind the tasks that the input has woken:
@@ -100,6 +102,7 @@ class Link(asyncio.Protocol):
             keepalive_ms=settings.keepalive_ms,
             software=f"ixt-sdk {__version__} (Python)",
         )
+        self._room = memoryview(bytearray(READ))
         # Half a window is granted at once, so telling of less than a quarter is in time.
         self.step = max(1, settings.window // 4)
         self.scheduled = False
@@ -117,7 +120,7 @@ class Link(asyncio.Protocol):
         self._on_opened = on_opened
         self.on_over: Callable[[], None] | None = None
         """Called whenever streams have ended."""
-        self._room: list[asyncio.Future[None]] = []
+        self._room_waiters: list[asyncio.Future[None]] = []
         self._pongs: list[asyncio.Future[int]] = []
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
@@ -135,8 +138,15 @@ class Link(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=HIGH_WATER)
         self.schedule()
 
-    def data_received(self, data: bytes) -> None:
-        events = self.engine.receive(data, self._epoch_us + int(self.loop.time() * 1e6))
+    # Its own buffer, for asyncio would make one of 256 KiB for each read, with fresh pages.
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        events = self.engine.receive(
+            self._room[:nbytes], self._epoch_us + int(self.loop.time() * 1e6)
+        )
         if events:
             self._tell(events)
         if not self.scheduled:
@@ -177,6 +187,8 @@ class Link(asyncio.Protocol):
             )
             if data is not None and transport is not None:
                 transport.write(data)
+                if self._room_waiters:
+                    self._make_room()
             if events is not None:
                 self._tell(events)
             if not more:
@@ -324,17 +336,17 @@ class Link(asyncio.Protocol):
     # What waits for others to end.
 
     def _make_room(self) -> None:
-        for waiter in self._room:
+        for waiter in self._room_waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        self._room.clear()
+        self._room_waiters.clear()
         if self.on_over is not None:
             self.on_over()
 
     async def room(self) -> None:
         """Waits until a stream has ended, so that another one may be opened."""
         waiter: asyncio.Future[None] = self.loop.create_future()
-        self._room.append(waiter)
+        self._room_waiters.append(waiter)
         await waiter
 
     async def ping(self) -> int:

@@ -86,7 +86,7 @@ def run(main: Coroutine[Any, Any, T], *, patience: float = 5.0) -> T:
 class _Pipe(asyncio.Transport):
     """The end of a module, in memory. What it writes is at the host at once."""
 
-    def __init__(self, host: Host, protocol: asyncio.Protocol, uid: int | None) -> None:
+    def __init__(self, host: Host, protocol: asyncio.BufferedProtocol, uid: int | None) -> None:
         super().__init__()
         self._host = host
         self._protocol = protocol
@@ -98,8 +98,11 @@ class _Pipe(asyncio.Transport):
             self._host._receive(self.link, bytes(data))
 
     def deliver(self, data: bytes) -> None:
-        if not self._closed:
-            self._protocol.data_received(data)
+        while data and not self._closed:
+            buffer = memoryview(self._protocol.get_buffer(len(data)))
+            part, data = data[: len(buffer)], data[len(buffer) :]
+            buffer[: len(part)] = part
+            self._protocol.buffer_updated(len(part))
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
@@ -167,11 +170,11 @@ class Host:
         self.refuses_connections = False
         """While it is true, nobody can connect: as where the host is down."""
 
-    async def connect(self, protocol: asyncio.Protocol, /) -> None:
+    async def connect(self, protocol: asyncio.BufferedProtocol, /) -> None:
         """Connects a module, as :class:`ixt_sdk.transport.Connector` says."""
         await self.connect_as(None, protocol)
 
-    async def connect_as(self, uid: int | None, protocol: asyncio.Protocol, /) -> None:
+    async def connect_as(self, uid: int | None, protocol: asyncio.BufferedProtocol, /) -> None:
         """Connects a module whose process belongs to this user."""
         if self.refuses_connections:
             raise ConnectionRefusedError("the host refuses connections")
@@ -297,5 +300,5 @@ class _User:
         self._host = host
         self._uid = uid
 
-    async def connect(self, protocol: asyncio.Protocol, /) -> None:
+    async def connect(self, protocol: asyncio.BufferedProtocol, /) -> None:
         await self._host.connect_as(self._uid, protocol)

@@ -31,7 +31,7 @@ __all__ = [
 class Connector(Protocol):
     """Connects a protocol to a host, by whatever carries bytes in order."""
 
-    async def connect(self, protocol: asyncio.Protocol, /) -> None:
+    async def connect(self, protocol: asyncio.BufferedProtocol, /) -> None:
         """Returns once ``protocol.connection_made`` has been called. Raises ``OSError`` where nobody
         can be reached."""
         ...
@@ -54,7 +54,7 @@ def _parsed(url: str) -> SplitResult:
 
 
 async def connect(
-    address: Address, protocol: asyncio.Protocol, *, ssl: _ssl.SSLContext | None = None
+    address: Address, protocol: asyncio.BufferedProtocol, *, ssl: _ssl.SSLContext | None = None
 ) -> None:
     """Connects a protocol. ``ssl`` is for ``tls://``; by default the system's authorities are
     trusted. Raises ``OSError`` where nobody can be reached, ``ValueError`` for no address."""
@@ -71,7 +71,7 @@ async def connect(
 
 
 async def listen(
-    url: str, factory: Callable[[], asyncio.Protocol], *, ssl: _ssl.SSLContext | None = None
+    url: str, factory: Callable[[], asyncio.BaseProtocol], *, ssl: _ssl.SSLContext | None = None
 ) -> asyncio.Server:
     """Listens at an address; each connection gets a protocol. ``tls://`` needs ``ssl``."""
     loop = asyncio.get_running_loop()
