@@ -342,14 +342,19 @@ impl Connection {
     }
 
     /// Sends a ping, unless one is under way; `EVENT_PONG` follows.
-    fn ping(&self, py: Python<'_>) {
-        self.lock(py).engine.ping();
+    #[pyo3(signature = (now_us, /))]
+    fn ping(&self, py: Python<'_>, now_us: Number<u64>) {
+        let engine = &mut self.lock(py).engine;
+        engine.handle_timeout(now_us.0);
+        engine.ping();
     }
 
     /// Goes away in order; streams that run are cancelled after the grace.
-    #[pyo3(signature = (grace_ms, message="", /))]
-    fn go_away(&self, py: Python<'_>, grace_ms: Number<u32>, message: &str) {
-        self.lock(py).engine.go_away(grace_ms.0, message);
+    #[pyo3(signature = (grace_ms, now_us, message="", /))]
+    fn go_away(&self, py: Python<'_>, grace_ms: Number<u32>, now_us: Number<u64>, message: &str) {
+        let engine = &mut self.lock(py).engine;
+        engine.handle_timeout(now_us.0);
+        engine.go_away(grace_ms.0, message);
     }
 
     /// Ends the connection at once: every stream fails as `unavailable`.

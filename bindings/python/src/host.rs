@@ -99,9 +99,11 @@ impl HostEngine {
     }
 
     /// Tells every module that the host goes away.
-    #[pyo3(signature = (grace_ms, message="", /))]
-    fn go_away(&self, py: Python<'_>, grace_ms: Number<u32>, message: &str) {
-        self.lock(py).host.go_away(grace_ms.0, message);
+    #[pyo3(signature = (grace_ms, now_us, message="", /))]
+    fn go_away(&self, py: Python<'_>, grace_ms: Number<u32>, now_us: Number<u64>, message: &str) {
+        let host = &mut self.lock(py).host;
+        host.handle_timeout(now_us.0);
+        host.go_away(grace_ms.0, message);
     }
 
     /// What was refused since the last time, one line of JSON each.

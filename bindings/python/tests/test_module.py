@@ -104,7 +104,7 @@ async def test_all_four_kinds() -> None:
             assert not both.close()
             assert await both.receive() is None
             await asyncio.sleep(0.1)
-            assert both.outcome == Completed(both.outcome.reason)  # type: ignore[union-attr]  # pyright: ignore
+            assert isinstance(both.outcome, Completed)
 
 
 @on_virtual_time
@@ -234,16 +234,20 @@ async def test_a_cancelled_call_cancels_its_handler() -> None:
 
         async with client.bidi_stream("both") as stream:
             await stream.send(b"x")
+            await asyncio.sleep(1)
         await asyncio.sleep(1)
         assert ended == ["unary", "both consumerGone"]
         with pytest.raises(CallError) as gone:
             await stream.send(b"y")
         assert gone.value.code == StreamErrorCode.CANCELLED
 
-        with pytest.raises(RuntimeError):
+        async def fails_within() -> None:
             async with client.bidi_stream("both"):
                 await asyncio.sleep(1)
                 raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await fails_within()
         await asyncio.sleep(1)
         assert ended[2:] == ["both userRequested"]
         assert client.health.streams == module.health.streams == 0
@@ -341,6 +345,8 @@ async def test_what_handlers_raise() -> None:
     @module.service("late", kind=InteractionKind.SERVER_STREAM)
     async def late(stream: Bytes, ctx: CallContext) -> None:
         await stream.send(b"one")
+        # What has not left when a stream fails never leaves.
+        await asyncio.sleep(1)
         raise CallError(StreamErrorCode.RESOURCE_EXHAUSTED, "x" * 10_000)
 
     @module.unary("nested")
@@ -417,8 +423,7 @@ async def test_authority_is_the_hosts() -> None:
             assert answer == b"('media.thumbs',)"
             root = ActorIdentity(OperatorSubject("alice"), capabilities=["root"])
             assert (
-                await fails(client.unary("thumbs", actor=root))
-                == StreamErrorCode.PERMISSION_DENIED
+                await fails(client.unary("thumbs", actor=root)) == StreamErrorCode.PERMISSION_DENIED
             )
         assert [refusal["code"] for refusal in host.refusals] == ["permissionDenied"] * 2
         impostor = Client("media", host.user(2))
@@ -515,13 +520,10 @@ async def test_it_connects_again_and_announces_itself_again() -> None:
         host.refuses_connections = True
         host.drop()
         assert await fails(waiting) == StreamErrorCode.UNAVAILABLE
-        with pytest.raises(CallError) as lost:
-            while True:
-                await stream.receive()
-        assert lost.value.code == StreamErrorCode.UNAVAILABLE
+        assert await stream.receive() == b"x"
+        assert await fails(stream.receive()) == StreamErrorCode.UNAVAILABLE
         assert await fails(client.unary("echo")) == StreamErrorCode.UNAVAILABLE
         assert client.health.state == State.CONNECTING
-        assert "transport" in client.health.last_error
         await asyncio.sleep(60)
         assert "refuses" in client.health.last_error
         host.refuses_connections = False
@@ -549,7 +551,7 @@ async def test_a_graceful_stop_lets_calls_finish() -> None:
             assert await fails(calls[1]) == StreamErrorCode.CANCELLED
             assert 6 < asyncio.get_running_loop().time() - begun < 9
             await stopping
-            assert module.health.state == State.STOPPED
+            assert not module.health.ok
             assert not module._tasks
         assert host.modules == ["caller"]
 
@@ -559,8 +561,7 @@ async def test_a_stop_without_calls_takes_no_grace() -> None:
     module = everything()
     async with Host() as host:
         serving = asyncio.create_task(module.serve(host))
-        while not module.health.ok:
-            await asyncio.sleep(0.1)
+        await module.client.ready()
         begun = asyncio.get_running_loop().time()
         await module.stop()
         assert asyncio.get_running_loop().time() - begun < 0.1
@@ -595,8 +596,8 @@ async def test_serve_tries_until_the_host_is_there_and_gives_up_where_it_refuses
         assert not serving.done()
         host.refuses_connections = False
         await module.client.ready()
+        host.refuses_connections = True
         with pytest.raises(ConnectionRefusedError):
-            host.refuses_connections = True
             await Client("caller", host).connect()
         serving.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -56,8 +58,11 @@ def media() -> Module:
 
 def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Of a server for localhost, and of clients that trust it."""
-    authority = trustme.CA()
-    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority: Any = trustme.CA()
+    server, client = (
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH),
+        ssl.create_default_context(),
+    )
     authority.issue_cert("localhost").configure_cert(server)
     authority.configure_trust(client)
     return server, client
@@ -83,6 +88,7 @@ def test_every_transport(scheme: str, through_host: bool, folder: Path) -> None:
             module._services[name] = service
             module._session.services.append((name, [], ""))
         host = Host()
+        serving: asyncio.Task[None] | None = None
         if through_host:
             await host.listen(url, ssl=server)
             serving = asyncio.create_task(module.serve(url))
@@ -105,13 +111,13 @@ def test_every_transport(scheme: str, through_host: bool, folder: Path) -> None:
                 await sending
             assert 0 < await client.ping() < 5
             await module.stop(1)
-        if through_host:
+        if serving is not None:
             await serving
 
     asyncio.run(main())
 
 
-def test_tls_is_checked(folder: Path) -> None:
+def test_tls_is_checked() -> None:
     async def main() -> None:
         url = f"tls://localhost:{free_port()}"
         server, _ = contexts()
@@ -190,9 +196,7 @@ HOSTILE = [b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, bytes(64), b"\x00\x00\x00\x0
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_bytes_that_are_no_frames_end_their_connection_alone(
-    hostile: bytes, folder: Path
-) -> None:
+def test_bytes_that_are_no_frames_end_their_connection_alone(hostile: bytes, folder: Path) -> None:
     async def main() -> None:
         module = media()
         await module.listen(f"unix://{folder}/s")
@@ -219,9 +223,17 @@ def test_a_peer_that_says_nothing_is_given_up(folder: Path) -> None:
         client._session.connect_timeout = 0.2
         with pytest.raises(TimeoutError):
             await client.connect()
+        await asyncio.sleep(0.05)
         server.close()
 
     asyncio.run(main())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Waits for what another process does."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 PROVIDER = """
@@ -250,8 +262,7 @@ def test_a_provider_that_is_killed_and_one_that_is_terminated(folder: Path) -> N
                     process = await asyncio.create_subprocess_exec(
                         sys.executable, "-W", "error", "-c", PROVIDER, url, stderr=subprocess.PIPE
                     )
-                    while "media" not in host.modules:
-                        await asyncio.sleep(0.02)
+                    await until(lambda: "media" in host.modules)
                     assert await client.unary("echo", b"x") == b"x"
                     waiting = asyncio.create_task(client.unary("forever"))
                     await asyncio.sleep(0.1)
@@ -265,8 +276,7 @@ def test_a_provider_that_is_killed_and_one_that_is_terminated(folder: Path) -> N
                     _, stderr = await process.communicate()
                     assert process.returncode == status, stderr.decode()
                     assert stderr == b""
-                    while "media" in host.modules:
-                        await asyncio.sleep(0.02)
+                    await until(lambda: "media" not in host.modules)
 
     asyncio.run(main())
 
@@ -275,6 +285,7 @@ def test_descriptors_are_given_back(folder: Path) -> None:
     async def main() -> None:
         module = media()
         await module.listen(f"unix://{folder}/s")
+        gc.collect()
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(20):
             async with Client("caller", f"unix://{folder}/s", direct=True) as client:

@@ -117,8 +117,8 @@ class CallStream(Generic[S, R]):
     async def send(self, message: S) -> None:
         """Sends one message, waiting for credit and for room; who waits is served in order.
 
-        Where the kind allows one message, this side is closed behind it. When this is cancelled, the
-        message was not sent and no credit is lost.
+        Where the kind allows one message, this side is closed behind it. When this is cancelled,
+        the message was not sent and no credit is lost.
 
         Raises ``CallError`` when the call failed or was cancelled, ``StreamEndedError`` when this
         side of it is closed, and ``FrameTooLargeError`` for a message beyond the limit.
@@ -159,7 +159,8 @@ class CallStream(Generic[S, R]):
             link.schedule()
 
     def try_send(self, message: S) -> bool:
-        """Sends one message if that takes no waiting; false where it would. Raises as :meth:`send`."""
+        """Sends one message if that takes no waiting; false where it would. Raises as
+        :meth:`send`."""
         payload: Any = message if self._encode is None else self._encode(message)
         engine = self._engine
         try:
@@ -214,7 +215,10 @@ class CallStream(Generic[S, R]):
         self._taken += 1
         if not arrived or self._taken >= self._step:
             self._consume()
-        return payload if self._decode is None else self._decode(payload)
+        if self._decode is not None:
+            payload = self._decode(payload)
+        message: R = payload
+        return message
 
     async def receive(self) -> R | None:
         """The next message; ``None`` once the other side has closed.
@@ -223,9 +227,10 @@ class CallStream(Generic[S, R]):
         given first.
         """
         try:
-            return await self.__anext__()
+            message: R = await self.__anext__()
         except StopAsyncIteration:
             return None
+        return message
 
     async def result(self) -> R:
         """Closes this side and gives the one message that answers. For client streams."""
@@ -293,7 +298,8 @@ class CallStream(Generic[S, R]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._outcome is None and not (self._peer_closed and self._engine.state(self._key) is None):
+        # Over for the engine, though not told yet, is in order too.
+        if self._outcome is None and self._engine.state(self._key) is not None:
             self.cancel(
                 CancelReason.CONSUMER_GONE if exc_type is None else CancelReason.USER_REQUESTED
             )

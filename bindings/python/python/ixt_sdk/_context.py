@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class CallContext:
-    """Who calls, with which authority, until when: the invocation context, and what is mostly wanted
-    of it."""
+    """Who calls, with which authority, until when: the invocation context, and what is mostly
+    wanted of it."""
 
     __slots__ = ("_link", "invocation", "stream_id")
 

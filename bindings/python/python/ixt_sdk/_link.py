@@ -80,8 +80,8 @@ NEVER = 1 << 63
 class Link(asyncio.BufferedProtocol):
     """Drives a connection engine by an asyncio transport.
 
-    After every input one turn of the engine is scheduled, behind the tasks that the input has woken:
-    so what they send leaves in one write.
+    After every input one turn of the engine is scheduled, behind the tasks that the input has
+    woken: so what they send leaves in one write.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Link(asyncio.BufferedProtocol):
 
     # Its own buffer, for asyncio would make one of 256 KiB for each read, with fresh pages.
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -157,7 +157,7 @@ class Link(asyncio.BufferedProtocol):
         # Both directions end together: the transport closes itself, and `connection_lost` follows.
         return None
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self.transport = None
         self.engine.transport_ended()
         self._turn()
@@ -172,7 +172,7 @@ class Link(asyncio.BufferedProtocol):
     # Turns.
 
     def schedule(self) -> None:
-        """Sees to it that what the engine has to say and to write leaves in this turn of the loop."""
+        """Sees to it that what the engine has to say and to write leaves in this turn."""
         if not self.scheduled:
             self.scheduled = True
             self.loop.call_soon(self._turn)
@@ -219,6 +219,12 @@ class Link(asyncio.BufferedProtocol):
         if self.end is not None and not self.lost.done():
             self.lost.set_result(self.end)
 
+    def go_away(self, grace: float) -> None:
+        """Goes away in order: streams that run may finish until the grace is over, in seconds."""
+        self.engine.go_away(int(grace * 1000), self.now_us(), "the module stops")
+        self.going_away = True
+        self.schedule()
+
     def close(self, message: str = "") -> None:
         """Ends the connection at once; every stream that runs fails as ``unavailable``."""
         self.engine.end(message)
@@ -244,7 +250,7 @@ class Link(asyncio.BufferedProtocol):
                     future.set_result(event[2])
             elif what == EVENT_OPENED:
                 self._opened(*event[1:])
-            elif what == EVENT_READY or what == EVENT_NOT_READY:
+            elif what in (EVENT_READY, EVENT_NOT_READY):
                 stream = streams.get(event[1])
                 if stream is not None:
                     waiter = stream._tickets.get(event[2])
@@ -353,6 +359,6 @@ class Link(asyncio.BufferedProtocol):
         """The time that a ping and its answer take, in microseconds."""
         pong: asyncio.Future[int] = self.loop.create_future()
         self._pongs.append(pong)
-        self.engine.ping()
+        self.engine.ping(self.now_us())
         self.schedule()
         return await pong

@@ -128,6 +128,10 @@ class Session:
                 self._changed = asyncio.Event()
             await self._changed.wait()
 
+    def _is(self, *states: State) -> bool:
+        # By a call, for type checkers do not see that it changes while somebody waits.
+        return self.state in states
+
     def _become(self, state: State) -> None:
         self.state = state
         if self._changed is not None:
@@ -142,7 +146,7 @@ class Session:
         Raises what the host says where it will not change its mind. With ``first`` the first
         attempt is the only one until it has succeeded, and ``first`` is told.
         """
-        if self.state not in (State.IDLE, State.STOPPED):
+        if not self._is(State.IDLE, State.STOPPED):
             raise RuntimeError(f"{self.name} is {self.state} already")
         self._stop = asyncio.Event()
         stopping = asyncio.ensure_future(self._stop.wait())
@@ -168,7 +172,7 @@ class Session:
                 end = await link.lost
                 self.link = None
                 self._host = None
-                if self.state == State.CONNECTED:
+                if self._is(State.CONNECTED):
                     self.last_error = f"{end.reason}: {end.message}"
                     self.reconnects += 1
                     self._become(State.CONNECTING)
@@ -266,22 +270,20 @@ class Session:
     async def stop(self, grace: float = 10.0) -> None:
         """Takes no new calls, lets those that run finish until the grace is over, cancels the rest,
         and disconnects."""
-        if self.state in (State.IDLE, State.STOPPED):
+        if self._is(State.IDLE, State.STOPPED):
             return
         link = self.link
         self._become(State.STOPPING)
         if self._stop is not None:
             self._stop.set()
         if link is not None and link.end is None:
-            link.engine.go_away(int(grace * 1000), "the module stops")
-            link.going_away = True
-            link.schedule()
+            link.go_away(grace)
             self._look_idle(link)
             link.drained.add_done_callback(lambda _: link.close())
             # The engine keeps the grace; what is added is for a peer that does not answer.
             await asyncio.wait((link.lost,), timeout=grace + 1)
             link.close()
-        while self.state != State.STOPPED:
+        while not self._is(State.STOPPED):
             if self._changed is None:
                 self._changed = asyncio.Event()
             await self._changed.wait()

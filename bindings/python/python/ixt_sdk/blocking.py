@@ -137,7 +137,7 @@ class BlockingClient:
         **options: Unpack[CallOptions],
     ) -> Any:
         """One message, one answer."""
-        return self._wait(self._client.unary(to, message, codec=codec, **options))  # type: ignore[misc, arg-type]
+        return self._wait(self._client.unary(to, message, codec=codec, **options))
 
     @overload
     def server_stream(
@@ -163,7 +163,7 @@ class BlockingClient:
         """One message, many answers. Leaving the loop early cancels the call."""
 
         async def opened() -> CallStream[Any, Any]:
-            return self._client.server_stream(to, message, codec=codec, **options)  # type: ignore[misc, arg-type, return-value]
+            return self._client.server_stream(to, message, codec=codec, **options)
 
         with BlockingStream[Any, Any](self, self._wait(opened())) as stream:
             yield from stream
@@ -197,7 +197,7 @@ class BlockingClient:
         """Many messages, one answer."""
 
         async def opened() -> CallStream[Any, Any]:
-            return self._client.client_stream(to, codec=codec, **options)  # type: ignore[misc, arg-type, return-value]
+            return self._client.client_stream(to, codec=codec, **options)
 
         with BlockingStream[Any, Any](self, self._wait(opened())) as stream:
             for message in messages:
@@ -222,7 +222,7 @@ class BlockingClient:
         """Many messages each way. One thread may send while another one receives."""
 
         async def opened() -> CallStream[Any, Any]:
-            return self._client.bidi_stream(to, codec=codec, **options)  # type: ignore[misc, arg-type, return-value]
+            return self._client.bidi_stream(to, codec=codec, **options)
 
         return BlockingStream(self, self._wait(opened()))
 

@@ -362,13 +362,14 @@ class AbiMismatchError(IxtError):
 class CallError(IxtError):
     """A call that failed or was cancelled; a handler raises it to fail its call.
 
-    Its ``code`` is a :class:`~ixt_sdk.streaming.StreamErrorCode`, and not the number of a kind: what
-    went wrong is the callee's word, not a rule of this package. A call that was cancelled has the
-    code ``CANCELLED``, or ``DEADLINE_EXCEEDED`` where its deadline did it; ``outcome`` says more.
+    Its ``code`` is a :class:`~ixt_sdk.streaming.StreamErrorCode`, and not the number of a kind:
+    what went wrong is the callee's word, not a rule of this package. A call that was cancelled has
+    the code ``CANCELLED``, or ``DEADLINE_EXCEEDED`` where its deadline did it; ``outcome`` says
+    more.
     """
 
     # The one class whose code is a name: callers match what the other side said.
-    code: StreamErrorCode | int  # type: ignore[assignment, misc]  # pyright: ignore
+    code: StreamErrorCode | int  # type: ignore[assignment, misc]
 
     def __init__(
         self,
@@ -379,7 +380,7 @@ class CallError(IxtError):
     ) -> None:
         super().__init__(message)
         self.args = (code, message, details, outcome)
-        self.code = code
+        self.code = code  # pyright: ignore[reportIncompatibleVariableOverride]
         self.details = details
         """The application's bytes, at most 4 KiB."""
         self.outcome = outcome

@@ -51,7 +51,7 @@ class Request:
 class Interceptor:
     """Does nothing. Derive from it."""
 
-    def call(self, request: Request) -> Callable[[InvocationContext, Outcome], None] | None:
+    def call(self, request: Request, /) -> Callable[[InvocationContext, Outcome], None] | None:  # noqa: ARG002
         """Before a call of this end is opened. What it gives is called once the call is over."""
         return None
 
@@ -68,7 +68,7 @@ class Deadline(Interceptor):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def call(self, request: Request) -> None:
+    def call(self, request: Request, /) -> None:
         if request.timeout is None and request.deadline_ms is None:
             request.timeout = self.seconds
 
@@ -108,7 +108,7 @@ class Audit(Interceptor):
         }
         self.logger.info("%s", json.dumps(line))
 
-    def call(self, request: Request) -> Callable[[InvocationContext, Outcome], None]:
+    def call(self, _request: Request, /) -> Callable[[InvocationContext, Outcome], None]:
         return lambda context, outcome: self._line("caller", context, _name(outcome))
 
     async def handle(
@@ -156,7 +156,7 @@ class Metrics(Interceptor):
             },
         }
 
-    def call(self, request: Request) -> Callable[[InvocationContext, Outcome], None]:
+    def call(self, _request: Request, /) -> Callable[[InvocationContext, Outcome], None]:
         begun = self._clock()
 
         def over(context: InvocationContext, outcome: Outcome) -> None:
@@ -209,7 +209,7 @@ class Tracing(Interceptor):
         ids = (context.correlation_id, context.span_id, context.parent_span_id)
         self.export(Span(*ids, _target(context), side, started_ns, time.time_ns(), result))
 
-    def call(self, request: Request) -> Callable[[InvocationContext, Outcome], None]:
+    def call(self, _request: Request, /) -> Callable[[InvocationContext, Outcome], None]:
         started_ns = time.time_ns()
         return lambda context, outcome: self._span("caller", context, started_ns, _name(outcome))
 

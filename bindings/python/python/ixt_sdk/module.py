@@ -209,10 +209,11 @@ class Module:
         return handler
 
     async def open_endpoint(self, handler: Handler) -> str:
-        """Opens an endpoint of its own for this handler and gives its name, which nobody can guess.
+        """Opens an endpoint of its own for this handler and gives its name, which nobody can
+        guess.
 
-        Whoever is told the name may call ``DynamicEndpointTarget(name)``, until it is closed or this
-        module's connection is lost.
+        Whoever is told the name may call ``DynamicEndpointTarget(name)``, until it is closed or
+        this module's connection is lost.
         """
         name = await self._session.open_endpoint()
         self._endpoints[name] = self._made(handler, None, [])
@@ -277,7 +278,7 @@ class Module:
             await asyncio.wait((task,))
 
     def run(self, address: Address, *, grace: float = 10.0) -> None:
-        """Serves it in an event loop of its own until SIGINT or SIGTERM comes, and then stops it."""
+        """Serves it in an event loop of its own until SIGINT or SIGTERM comes, then stops it."""
 
         async def serve() -> None:
             loop = asyncio.get_running_loop()
@@ -301,9 +302,7 @@ class Module:
             server.close()
         links = [link for link in self._direct if link.end is None]
         for link in links:
-            link.engine.go_away(int(grace * 1000), "the module stops")
-            link.going_away = True
-            link.schedule()
+            link.go_away(grace)
         await self._session.stop(grace)
         if links:
             waiting = [asyncio.ensure_future(_drained(link)) for link in links]

@@ -36,7 +36,7 @@ T = TypeVar("T")
 START_US = 1_790_000_000_000_000
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[valid-type, misc]
+class _Selector(selectors.DefaultSelector):
     """Moves the clock on instead of waiting."""
 
     def __init__(self, patience: float) -> None:
@@ -137,7 +137,7 @@ class _Socket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._host._receive(self._link, data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._host._leave(self._link)
 
     def deliver(self, data: bytes) -> None:
@@ -212,7 +212,7 @@ class Host:
     def go_away(self, grace: float = 10.0) -> None:
         """Tells every module that it goes away."""
         if self._engine is not None:
-            self._engine.go_away(int(grace * 1000), "the host stops")
+            self._engine.go_away(int(grace * 1000), self._now_us(), "the host stops")
             self._schedule()
 
     async def __aenter__(self) -> Self:

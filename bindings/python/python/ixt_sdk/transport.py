@@ -32,8 +32,8 @@ class Connector(Protocol):
     """Connects a protocol to a host, by whatever carries bytes in order."""
 
     async def connect(self, protocol: asyncio.BufferedProtocol, /) -> None:
-        """Returns once ``protocol.connection_made`` has been called. Raises ``OSError`` where nobody
-        can be reached."""
+        """Returns once ``protocol.connection_made`` has been called. Raises ``OSError`` where
+        nobody can be reached."""
         ...
 
 
@@ -48,9 +48,7 @@ def _parsed(url: str) -> SplitResult:
         case "tcp" | "tls" if parts.hostname and parts.port is not None and not parts.path:
             return parts
         case _:
-            raise ValueError(
-                f"{url!r} is no unix:///path, tcp://host:port or tls://host:port"
-            )
+            raise ValueError(f"{url!r} is no unix:///path, tcp://host:port or tls://host:port")
 
 
 async def connect(
@@ -67,7 +65,8 @@ async def connect(
         await loop.create_unix_connection(lambda: protocol, parts.path)
     else:
         secure = (ssl or _ssl.create_default_context()) if parts.scheme == "tls" else None
-        await loop.create_connection(lambda: protocol, parts.hostname, parts.port, ssl=secure)
+        host, port = parts.hostname or "", parts.port or 0
+        await loop.create_connection(lambda: protocol, host, port, ssl=secure)
 
 
 async def listen(
@@ -81,6 +80,4 @@ async def listen(
     if parts.scheme == "tls" and ssl is None:
         raise ValueError("tls:// needs the ssl context of a server")
     secure = ssl if parts.scheme == "tls" else None
-    return await loop.create_server(factory, parts.hostname, parts.port, ssl=secure)
-
-
+    return await loop.create_server(factory, parts.hostname, parts.port or 0, ssl=secure)
