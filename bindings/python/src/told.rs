@@ -65,7 +65,7 @@ enum Told {
         id: StreamId,
         kind: InteractionKind,
         context: Box<invocation::InvocationContext>,
-        payloads: Range<usize>,
+        payloads: Vec<Py<PyBytes>>,
         closed: bool,
     },
     Closed(Key, CloseReason),
@@ -85,6 +85,8 @@ enum Told {
 pub(crate) struct Batch {
     told: Vec<Told>,
     payloads: Vec<Py<PyBytes>>,
+    /// Where the streams stand in `told` that were opened in this batch: their first messages go along.
+    opened: HashMap<Key, usize, RandomState>,
 }
 
 impl Batch {
@@ -103,13 +105,13 @@ impl Batch {
             Event::Opened { stream, id, kind, context } => {
                 // The engine has decoded it before.
                 let context = invocation::InvocationContext::decode(context).unwrap_or_default();
-                let at = self.payloads.len();
+                self.opened.insert(stream, self.told.len());
                 self.told.push(Told::Opened {
                     stream,
                     id,
                     kind,
                     context: Box::new(context),
-                    payloads: at..at,
+                    payloads: Vec::new(),
                     closed: false,
                 });
             }
@@ -134,12 +136,12 @@ impl Batch {
     fn message(&mut self, stream: Key, payload: Py<PyBytes>, calls: &mut Calls) {
         let at = self.payloads.len();
         match self.told.last_mut() {
-            Some(Told::Messages(of, range) | Told::Opened { stream: of, payloads: range, .. })
-                if *of == stream =>
-            {
-                range.end = at + 1;
-            }
+            Some(Told::Messages(of, range)) if *of == stream => range.end = at + 1,
             _ => {
+                if let Some(Told::Opened { payloads, .. }) = self.opened_here(stream) {
+                    payloads.push(payload);
+                    return;
+                }
                 if !calls.is_empty()
                     && let Some(call) = calls.get_mut(&stream)
                 {
@@ -150,6 +152,14 @@ impl Batch {
             }
         }
         self.payloads.push(payload);
+    }
+
+    /// The opening of a stream, where that is told in this batch.
+    fn opened_here(&mut self, stream: Key) -> Option<&mut Told> {
+        if self.opened.is_empty() {
+            return None;
+        }
+        self.told.get_mut(*self.opened.get(&stream)?)
     }
 
     fn of_stream(&mut self, stream: Key, event: flow::Event, calls: &mut Calls) {
@@ -163,8 +173,8 @@ impl Batch {
                     self.told.push(Told::Answered(stream, at, reason));
                     return;
                 }
-                match self.told.last_mut() {
-                    Some(Told::Opened { stream: of, closed, .. }) if *of == stream => *closed = true,
+                match self.opened_here(stream) {
+                    Some(Told::Opened { closed, .. }) => *closed = true,
                     _ => self.told.push(Told::Closed(stream, reason)),
                 }
             }
@@ -195,7 +205,7 @@ impl Batch {
                     let context = Py::new(py, InvocationContext::from(*context))?;
                     let kind = to_python(py, kind)?;
                     let id = PyBytes::new(py, id.as_bytes());
-                    list.append((OPENED, stream.raw(), kind, id, context, service, some(payloads)?, closed))?;
+                    list.append((OPENED, stream.raw(), kind, id, context, service, payloads, closed))?;
                 }
                 Told::Closed(key, reason) => list.append((CLOSED, key.raw(), to_python(py, reason)?))?,
                 Told::Ready(key, ticket) => list.append((READY, key.raw(), ticket))?,
