@@ -192,6 +192,47 @@ def test_a_reader_that_reads_nothing_stalls_itself_alone(folder: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_peer_that_does_not_read_costs_no_memory(folder: Path) -> None:
+    """The credit is for 256 MiB; what waits is bounded by the settings all the same."""
+
+    async def main() -> None:
+        module = media()
+        url = f"unix://{folder}/s"
+        await module.listen(url)
+        settings = ConnectionSettings(window=4096)
+        async with Client("caller", url, direct=True, settings=settings) as client:
+            stream = client.server_stream("flood", b"4096")
+            await stream.receive()
+            mine, theirs = client._session.connected(), next(iter(module._direct))
+            assert mine.transport is not None
+            assert theirs.transport is not None
+            mine.transport.pause_reading()
+            await asyncio.sleep(0.3)
+            # A message more than each limit, at most.
+            assert 1 << 20 <= theirs.engine.queued < (1 << 20) + (65 << 10)
+            assert theirs.transport.get_write_buffer_size() <= 2 * (256 << 10)
+            mine.transport.resume_reading()
+            assert len([1 async for _ in stream]) == 4095
+        await module.stop(0)
+
+    asyncio.run(main())
+
+
+def test_a_host_knows_whose_process_it_is(folder: Path) -> None:
+    policy = f"[module.media]\nuid = {os.getuid()}\n[module.other]\nuid = {os.getuid() + 1}\n"
+
+    async def main() -> None:
+        async with Host(policy) as host:
+            await host.listen(f"unix://{folder}/s")
+            async with Client("media", f"unix://{folder}/s"):
+                assert host.modules == ["media"]
+            with pytest.raises(CallError) as refused:
+                await Client("other", f"unix://{folder}/s").connect()
+            assert refused.value.code == StreamErrorCode.UNAUTHENTICATED
+
+    asyncio.run(main())
+
+
 HOSTILE = [b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, bytes(64), b"\x00\x00\x00\x00\xff\xff\xff\x7f"]
 
 

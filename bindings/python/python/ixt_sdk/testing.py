@@ -19,7 +19,9 @@ from __future__ import annotations
 import asyncio
 import json
 import selectors
+import socket
 import ssl as _ssl
+import struct
 import time
 from collections.abc import Coroutine
 from types import TracebackType
@@ -122,6 +124,16 @@ class _Pipe(asyncio.Transport):
     abort = close
 
 
+def _user_of(transport: asyncio.Transport) -> int | None:
+    """The user of the process behind a Unix socket, where the system tells it as Linux does."""
+    found = transport.get_extra_info("socket")
+    if found is None or found.family != socket.AF_UNIX or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    size = struct.calcsize("3i")
+    _, uid, _ = struct.unpack("3i", found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+    return int(uid)
+
+
 class _Socket(asyncio.Protocol):
     """The host's end of a real connection, where it listens."""
 
@@ -132,7 +144,7 @@ class _Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._link = self._host._enter(self, None)
+        self._link = self._host._enter(self, _user_of(self._transport))
 
     def data_received(self, data: bytes) -> None:
         self._host._receive(self._link, data)
