@@ -41,8 +41,9 @@ impl HostEngine {
     fn new(py: Python<'_>, now_us: Number<u64>, policy: Option<Text<'_>>) -> Result<Self> {
         let policy = match policy {
             None => Policy::open(),
-            Some(text) => Policy::from_toml(text.as_str()?)
-                .map_err(|error| PyErr::from(PyValueError::new_err(error.to_string())))?,
+            Some(text) => {
+                Policy::from_toml(text.as_str()?).map_err(|error| PyValueError::new_err(error.to_string()))?
+            }
         };
         let host = ixt_host::Host::new(Settings::default(), policy, crate::random(py)?, now_us.0)?;
         Ok(Self { inner: Mutex::new(Inner { host, out: vec![0; 64 << 10] }) })

@@ -199,6 +199,37 @@ async def test_send_waits_in_order_and_cancelling_it_loses_nothing() -> None:
 
 
 @on_virtual_time
+async def test_nobody_overtakes_who_waits_for_room() -> None:
+    module = Module("reader")
+    heard: list[bytes] = []
+
+    @module.service("read", kind=InteractionKind.CLIENT_STREAM)
+    async def read(stream: Bytes, ctx: CallContext) -> bytes:
+        heard.extend([message async for message in stream])
+        return b""
+
+    async with Host() as host, module.running(host):
+        settings = ConnectionSettings(max_queued_stream=1000)
+        async with Client("caller", host, settings=settings) as client:
+            async with client.client_stream("read") as stream:
+                await asyncio.sleep(1)
+                link = client._session.connected()
+                link.pause_writing()
+                while stream.try_send(bytes(300)):
+                    pass
+                first = asyncio.create_task(stream.send(b"first"))
+                await asyncio.sleep(1)
+                assert not first.done()
+                # It runs before the first one hears that there is room.
+                second = asyncio.create_task(stream.send(b"second"))
+                link.resume_writing()
+                link._turn()
+                await asyncio.gather(first, second)
+                await stream.result()
+    assert heard[-2:] == [b"first", b"second"]
+
+
+@on_virtual_time
 async def test_a_cancelled_call_cancels_its_handler() -> None:
     module = Module("slow")
     ended: list[str] = []
@@ -621,4 +652,11 @@ def test_virtual_time_does_not_hang() -> None:
         await asyncio.get_running_loop().create_future()
 
     with pytest.raises(RuntimeError, match="nothing can happen any more"):
-        run(never(), patience=0.05)
+        run(never(), patience=0.05, limit=float("inf"))
+
+    async def pinged() -> None:
+        async with pair(everything()):
+            await never()
+
+    with pytest.raises(TimeoutError):
+        run(pinged(), limit=600)

@@ -79,10 +79,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return START_US + int(self._clock.now * 1e6)
 
 
-def run(main: Coroutine[Any, Any, T], *, patience: float = 5.0) -> T:
-    """As ``asyncio.run``, on virtual time."""
+def run(main: Coroutine[Any, Any, T], *, patience: float = 5.0, limit: float = 24 * 3600.0) -> T:
+    """As ``asyncio.run``, on virtual time.
+
+    Raises ``TimeoutError`` when ``limit`` virtual seconds have passed: a module that waits for ever
+    is still pinged, so that something can always happen.
+    """
+
+    async def limited() -> T:
+        async with asyncio.timeout(limit):
+            return await main
+
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(patience)) as runner:
-        return runner.run(main)
+        return runner.run(limited())
 
 
 class _Pipe(asyncio.Transport):
