@@ -36,15 +36,17 @@ T = TypeVar("T")
 
 #: Where virtual time begins, in microseconds since the Unix epoch, so that runs are the same.
 START_US = 1_790_000_000_000_000
+DAY = 24 * 3600.0
 
 
 class _Selector(selectors.DefaultSelector):
     """Moves the clock on instead of waiting."""
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, limit: float) -> None:
         super().__init__()
         self.now = 0.0
         self._patience = patience
+        self._limit = limit
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
@@ -52,6 +54,10 @@ class _Selector(selectors.DefaultSelector):
             return ready
         if timeout is not None:
             self.now += timeout
+            if self.now > self._limit:
+                # What ends the loop cleans up in it.
+                self._limit = float("inf")
+                raise RuntimeError("the virtual time is over, and it has not ended")
             return ready
         # Nothing is planned: only a thread or a socket can bring something now.
         ready = super().select(self._patience)
@@ -62,13 +68,14 @@ class _Selector(selectors.DefaultSelector):
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock stands still while anything is to be done, and then goes on to the
-    next timer. Where nobody can go on any more it raises, after ``patience`` seconds.
+    next timer. Where nobody can go on any more it raises, after ``patience`` seconds; and so when
+    ``limit`` virtual seconds have passed.
 
     Threads and sockets live in real time: with them a timeout may pass before they have answered.
     """
 
-    def __init__(self, patience: float = 5.0) -> None:
-        self._clock = _Selector(patience)
+    def __init__(self, patience: float = 5.0, limit: float = DAY) -> None:
+        self._clock = _Selector(patience, limit)
         super().__init__(self._clock)
 
     def time(self) -> float:
@@ -79,19 +86,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return START_US + int(self._clock.now * 1e6)
 
 
-def run(main: Coroutine[Any, Any, T], *, patience: float = 5.0, limit: float = 24 * 3600.0) -> T:
+def run(main: Coroutine[Any, Any, T], *, patience: float = 5.0, limit: float = DAY) -> T:
     """As ``asyncio.run``, on virtual time.
 
-    Raises ``TimeoutError`` when ``limit`` virtual seconds have passed: a module that waits for ever
-    is still pinged, so that something can always happen.
+    Raises ``RuntimeError`` when everybody waits for ever: nothing is planned any more, or, as an
+    idle connection is still pinged, ``limit`` virtual seconds have passed.
     """
-
-    async def limited() -> T:
-        async with asyncio.timeout(limit):
-            return await main
-
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(patience)) as runner:
-        return runner.run(limited())
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(patience, limit)) as runner:
+        return runner.run(main)
 
 
 class _Pipe(asyncio.Transport):
