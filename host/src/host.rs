@@ -15,6 +15,7 @@ use crate::link::{Both, Half, Link, LinkId, Links, Peer, Side};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::routes::{RouteId, Routes};
+use crate::tap::Tap;
 
 /// The settings of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Host {
     opening: Vec<u8>,
     /// Kept for its memory.
     pumps: Vec<(RouteId, Side)>,
+    pub(crate) taps: Vec<Tap>,
+    pub(crate) next_tap: u64,
 }
 
 /// What of a connection is needed while it is being read.
@@ -144,6 +147,8 @@ pub struct StreamInfo {
     pub passed: [u64; 2],
     /// How long it has lived, in microseconds.
     pub age_us: u64,
+    /// For how long each has had nothing to send with, in microseconds, caller first.
+    pub blocked_us: [Option<u64>; 2],
 }
 
 impl Host {
@@ -170,6 +175,8 @@ impl Host {
             reading: None,
             opening: Vec::new(),
             pumps: Vec::new(),
+            taps: Vec::new(),
+            next_tap: 0,
         })
     }
 
@@ -387,6 +394,10 @@ impl Host {
             waiting: [of(provider, |state| state.waiting), of(caller, |state| state.waiting)],
             passed: route.passed.into_array(),
             age_us: self.now_us.saturating_sub(route.opened_us),
+            blocked_us: route
+                .blocked_us
+                .into_array()
+                .map(|since| since.map(|since| self.now_us.saturating_sub(since))),
         }
     }
 
@@ -417,11 +428,13 @@ impl Host {
     }
 
     fn relay_frame(&mut self, id: RouteId, side: Side, frame: FrameRef<'_>, bytes: &[u8]) {
+        self.tap_frame(id, bytes);
+        let now_us = self.now_us;
         let Some(route) = self.routes.get_mut(id) else { return };
         let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
         match frame.body {
             FrameBody::Data(_) => {
-                *route.passed.of_mut(side) += 1;
+                route.count(side, now_us);
                 self.command(to, to_key, Command::Data(bytes, false));
                 self.bound(id, to, to_key);
             }
@@ -446,7 +459,17 @@ impl Host {
                 self.command(to, to_key, Command::Control(bytes, true));
                 self.command(from, from_key, Command::Done(true));
             }
-            _ => self.command(to, to_key, Command::Control(bytes, false)),
+            _ => {
+                self.command(to, to_key, Command::Control(bytes, false));
+                // No credit bounds these.
+                if self.links.get(to).is_some_and(|link| link.connection.queued_control() > MAX_CONTROL) {
+                    self.fail_route(
+                        id,
+                        StreamErrorCode::ResourceExhausted,
+                        "too many frames of an unknown kind",
+                    );
+                }
+            }
         }
     }
 
@@ -469,7 +492,7 @@ impl Host {
             return;
         }
         if let Some(route) = self.routes.get_mut(id) {
-            *route.owed.of_mut(sender) -= i64::from(give);
+            route.allow(sender, give);
         }
         self.command(link, key, Command::Grant(give));
     }
@@ -478,13 +501,18 @@ impl Host {
         self.links.get(link)?.connection.relay_state(key)
     }
 
-    /// Ends streams until what waits for the connection is within the bounds.
+    /// Ends a stream of which too much waits for the connection, and then as `bound_link` says.
     fn bound(&mut self, id: RouteId, link: LinkId, key: Key) {
         let Some(found) = self.links.get(link) else { return };
         let of_stream = found.connection.relay_state(key).map_or(0, |state| state.queued);
         if of_stream > self.settings.max_queued_stream {
             self.fail_route(id, StreamErrorCode::ResourceExhausted, "too much of it waits in the host");
         }
+        self.bound_link(link);
+    }
+
+    /// Ends the largest streams of a connection until what waits for it is within the bound.
+    pub(crate) fn bound_link(&mut self, link: LinkId) {
         while let Some(found) = self.links.get(link)
             && found.connection.queued() > self.settings.max_queued_connection
             && let Some(largest) = found.connection.relay_largest()
@@ -692,6 +720,9 @@ impl Host {
         }
     }
 }
+
+/// Bytes of control frames for one connection beyond which frames of unknown kinds are too many.
+const MAX_CONTROL: usize = 1 << 20;
 
 /// Refusals that wait to be asked for; more are not kept.
 const MAX_REFUSALS: usize = 10_000;

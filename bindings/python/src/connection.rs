@@ -210,8 +210,9 @@ impl Connection {
         context: &InvocationContext,
     ) -> Result<u64> {
         let id = StreamId::new_v7(py)?.0;
-        let context = context.core.encode();
-        self.with(py, |engine| engine.open(id, kind.0, &context)).map(Key::raw)
+        let context = context.to_bytes(py)?;
+        let context = context.as_bytes(py);
+        self.with(py, |engine| engine.open(id, kind.0, context)).map(Key::raw)
     }
 
     /// Opens a unary or server stream with its one message, and closes this direction. The answer to a unary
@@ -225,14 +226,14 @@ impl Connection {
         payload: BytesLike<'_>,
     ) -> Result<u64> {
         let id = StreamId::new_v7(py)?.0;
-        let context = context.core.encode();
+        let context = context.to_bytes(py)?;
         let Inner { engine, calls, .. } = &mut *self.lock(py);
         // Nothing is opened for a message that cannot be sent.
         let limit = engine.peer().map_or(u32::MAX, |peer| peer.max_payload);
         if payload.as_bytes().len() > limit as usize {
             return Err(ErrorKind::FrameTooLarge.into());
         }
-        let key = engine.open(id, kind.0, &context)?;
+        let key = engine.open(id, kind.0, context.as_bytes(py))?;
         let sent =
             engine.try_send(key, payload.as_bytes()).and_then(|()| engine.close(key, CloseReason::Completed));
         if let Err(error) = sent {

@@ -148,7 +148,7 @@ pub(crate) fn announce<'py>(
     py: Python<'py>,
     module: Text<'_>,
     services: Vec<(Text<'_>, Vec<Enumerant<InteractionKind>>, Text<'_>)>,
-    topics: Texts,
+    topics: Texts<'_>,
     token: BytesLike<'_>,
 ) -> Result<Bound<'py, PyBytes>> {
     let offer = |(name, kinds, requires): (Text<'_>, Vec<Enumerant<InteractionKind>>, Text<'_>)| {
@@ -158,7 +158,7 @@ pub(crate) fn announce<'py>(
     let message = ToHost::Announce {
         module: module.to_owned()?,
         services: services.into_iter().map(offer).collect::<Result<_>>()?,
-        topics: topics.0,
+        topics: topics.iter().map(|topic| topic.map(str::to_owned)).collect::<Result<_>>()?,
         token: token.as_bytes().to_vec(),
     };
     Ok(PyBytes::new(py, &message.encode()))

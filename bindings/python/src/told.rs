@@ -6,10 +6,9 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use ixt_core::connection::{End, Event, Key, Settings};
 use ixt_core::flow::{self, Outcome};
-use ixt_core::invocation::{self, Target};
 use ixt_core::stream::{CloseReason, InteractionKind, StreamId};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString};
+use pyo3::types::{PyBytes, PyList};
 
 use crate::context::InvocationContext;
 use crate::error::Result;
@@ -64,7 +63,7 @@ enum Told {
         stream: Key,
         id: StreamId,
         kind: InteractionKind,
-        context: Box<invocation::InvocationContext>,
+        context: Py<PyBytes>,
         payloads: Vec<Py<PyBytes>>,
         closed: bool,
     },
@@ -103,14 +102,12 @@ impl Batch {
                 self.message(stream, payload, calls);
             }
             Event::Opened { stream, id, kind, context } => {
-                // The engine has decoded it before.
-                let context = invocation::InvocationContext::decode(context).unwrap_or_default();
                 self.opened.insert(stream, self.told.len());
                 self.told.push(Told::Opened {
                     stream,
                     id,
                     kind,
-                    context: Box::new(context),
+                    context: PyBytes::new(py, context).unbind(),
                     payloads: Vec::new(),
                     closed: false,
                 });
@@ -198,11 +195,8 @@ impl Batch {
                     list.append((ANSWERED, key.raw(), payloads.get(at), to_python(py, reason)?))?;
                 }
                 Told::Opened { stream, id, kind, context, payloads, closed } => {
-                    let service = match context.target() {
-                        Target::Service(name) => Some(PyString::intern(py, name)),
-                        _ => None,
-                    };
-                    let context = Py::new(py, InvocationContext::from(*context))?;
+                    let (context, service) = InvocationContext::received(context.bind(py))?;
+                    let context = Py::new(py, context)?;
                     let kind = to_python(py, kind)?;
                     let id = PyBytes::new(py, id.as_bytes());
                     list.append((OPENED, stream.raw(), kind, id, context, service, payloads, closed))?;
