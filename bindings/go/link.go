@@ -67,10 +67,10 @@ const (
 // lingerTime is how long the last words of a connection may take to be written.
 const lingerTime = time.Second
 
-func newLink(transport io.ReadWriteCloser, config *ConnectionConfig, clock Clock, accept func(*Call)) (*link, error) {
+func newLink(transport io.ReadWriteCloser, config *ConnectionConfig, clock Clock) (*link, error) {
 	now := clock.Now()
 	l := &link{
-		clock: clock, base: now, baseUS: uint64(now.UnixMicro()), io: transport, quick: quickWriterOf(transport), accept: accept,
+		clock: clock, base: now, baseUS: uint64(now.UnixMicro()), io: transport, quick: quickWriterOf(transport),
 		established: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1),
 		calls: map[uint64]*Call{}, step: max(config.window()/2, 1),
 	}
@@ -79,13 +79,17 @@ func newLink(transport io.ReadWriteCloser, config *ConnectionConfig, clock Clock
 		return nil, err
 	}
 	l.e = e
+	return l, nil
+}
+
+// start has the link live.
+func (l *link) start() {
 	l.mu.Lock()
 	l.arm()
 	l.poke()
 	l.mu.Unlock()
 	go l.read()
 	go l.write()
-	return l, nil
 }
 
 func (l *link) nowUS() uint64 { return l.baseUS + uint64(l.clock.Now().Sub(l.base).Microseconds()) }
@@ -103,10 +107,14 @@ func (l *link) read() {
 			l.mu.Unlock()
 			return
 		}
-		over := l.end != nil
-		l.mu.Unlock()
-		if over {
+		if l.end != nil {
+			l.mu.Unlock()
 			return
+		}
+		if l.e.hasTransmit() {
+			l.flush()
+		} else {
+			l.mu.Unlock()
 		}
 	}
 }
@@ -123,9 +131,6 @@ func (l *link) take(n int) {
 		if !more {
 			break
 		}
-	}
-	if l.e.hasTransmit() {
-		l.poke()
 	}
 }
 
@@ -230,7 +235,7 @@ func (l *link) flush() {
 	}
 	out := l.rest
 	l.mu.Unlock()
-	n := l.quick.tryWrite(out)
+	n := l.quick.TryWrite(out)
 	l.mu.Lock()
 	l.rest = out[n:]
 	l.writing = false
@@ -278,14 +283,14 @@ func (l *link) arm() {
 // tick tells the engine the time.
 func (l *link) tick() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if l.end != nil {
+		l.mu.Unlock()
 		return
 	}
 	l.e.handleTimeout(l.nowUS())
 	l.tell()
-	l.poke()
 	l.arm()
+	l.flush()
 }
 
 // expect sees to it that the timer fires at a deadline.

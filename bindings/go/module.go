@@ -316,14 +316,13 @@ func (m *Module) serveOnce(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	l, err := newLink(transport, &m.o.connection, m.o.clock, nil)
+	l, err := newLink(transport, &m.o.connection, m.o.clock)
 	if err != nil {
 		_ = transport.Close()
 		return err
 	}
-	l.mu.Lock()
 	l.accept = m.acceptor(ctx, l)
-	l.mu.Unlock()
+	l.start()
 	select {
 	case <-l.established:
 	case <-m.stop:
@@ -591,14 +590,13 @@ func (m *Module) ServeListener(ctx context.Context, listener net.Listener) error
 }
 
 func (m *Module) serveTransport(ctx context.Context, transport io.ReadWriteCloser) {
-	l, err := newLink(transport, &m.o.connection, m.o.clock, nil)
+	l, err := newLink(transport, &m.o.connection, m.o.clock)
 	if err != nil {
 		_ = transport.Close()
 		return
 	}
-	l.mu.Lock()
 	l.accept = m.acceptor(ctx, l)
-	l.mu.Unlock()
+	l.start()
 	select {
 	case <-l.done:
 	case <-m.stop:

@@ -31,8 +31,16 @@ func dialURL(config *tls.Config) Dialer {
 	}
 }
 
-// quickWriter writes what a transport takes without waiting.
+// quickWriter is a transport that writes what it takes without waiting. What [Dialer] gives may have the method
+// too.
 type quickWriter interface {
-	// tryWrite gives how many bytes were taken. What fails shows in the next write.
-	tryWrite(b []byte) int
+	// TryWrite gives how many bytes were taken. What fails shows in the next write.
+	TryWrite(b []byte) int
+}
+
+func quickWriterOf(transport io.ReadWriteCloser) quickWriter {
+	if quick, ok := transport.(quickWriter); ok {
+		return quick
+	}
+	return socketWriterOf(transport)
 }

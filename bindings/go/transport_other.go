@@ -4,4 +4,4 @@ package sdk
 
 import "io"
 
-func quickWriterOf(io.ReadWriteCloser) quickWriter { return nil }
+func socketWriterOf(io.ReadWriteCloser) quickWriter { return nil }

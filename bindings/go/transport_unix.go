@@ -15,7 +15,7 @@ type rawWriter struct {
 	call func(fd uintptr) bool
 }
 
-func quickWriterOf(transport io.ReadWriteCloser) quickWriter {
+func socketWriterOf(transport io.ReadWriteCloser) quickWriter {
 	socket, ok := transport.(syscall.Conn)
 	if !ok {
 		return nil
@@ -38,7 +38,7 @@ func quickWriterOf(transport io.ReadWriteCloser) quickWriter {
 	return w
 }
 
-func (w *rawWriter) tryWrite(b []byte) int {
+func (w *rawWriter) TryWrite(b []byte) int {
 	w.b, w.n = b, 0
 	_ = w.conn.Write(w.call)
 	w.b = nil
