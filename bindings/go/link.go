@@ -176,13 +176,13 @@ func (l *link) write() {
 			l.mu.Unlock() // who writes looks again
 			continue
 		}
+		l.writing = true
 		if len(l.calls) > 2 {
 			// Others are about to add to what leaves: one system call for all.
 			l.mu.Unlock()
 			runtime.Gosched()
 			l.mu.Lock()
 		}
-		l.writing = true
 		for l.fill() {
 			out := l.rest
 			l.mu.Unlock()
@@ -234,6 +234,7 @@ func (l *link) flush() {
 		return
 	}
 	out := l.rest
+	l.rest = nil
 	l.mu.Unlock()
 	n := l.quick.TryWrite(out)
 	l.mu.Lock()
