@@ -1753,7 +1753,7 @@ ixt_status_t ixt_host_announce_encode(const ixt_announce_t *announce,
 
 // Encodes the wish for an endpoint; the answer gives the number back, with the endpoint's name.
 //
-// number: the module's own. out, capacity, written: as for ixt_host_announce_encode(); 32 bytes are enough.
+// number: the module's own. out, capacity, written: as for ixt_host_announce_encode(); 64 bytes are enough.
 // Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
 // Threads: may be called at any time from any thread.
 ixt_status_t ixt_host_open_endpoint_encode(uint64_t number,

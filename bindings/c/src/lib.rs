@@ -17,6 +17,8 @@
 mod border_tests;
 pub mod capability;
 pub mod connection;
+#[cfg(test)]
+mod connection_border_tests;
 pub mod context;
 pub mod error;
 pub mod event;

@@ -123,7 +123,7 @@ pub extern "C" fn ixt_host_announce_encode(
 
 /// Encodes the wish for an endpoint; the answer gives the number back, with the endpoint's name.
 ///
-/// number: the module's own. out, capacity, written: as for ixt_host_announce_encode(); 32 bytes are enough.
+/// number: the module's own. out, capacity, written: as for ixt_host_announce_encode(); 64 bytes are enough.
 /// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
 /// Threads: may be called at any time from any thread.
 #[unsafe(no_mangle)]
