@@ -14,7 +14,7 @@ run() {
 }
 run go test -count=1 -v -run '^TestReplay$' .
 run go test -count=1 ./...
-run go test -count=1 -short -race .
-run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug .
+run go test -count=1 -short -race . ./sdktest
+run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug . ./sdktest
 cd capnp
 run go test -count=1 ./...
