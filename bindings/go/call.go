@@ -282,7 +282,7 @@ func (c *Call) refill() error {
 			l.mu.Unlock()
 			return nil
 		}
-		if c.outcome.Kind == OutcomeFailed || c.outcome.Kind == OutcomeCancelled {
+		if c.isOver() && c.outcome.Kind != OutcomeCompleted {
 			outcome := c.outcome
 			l.mu.Unlock()
 			return &StreamEndError{outcome}
@@ -355,7 +355,7 @@ func (c *Call) only() ([]byte, error) {
 	l := c.l
 	for {
 		l.mu.Lock()
-		if c.ended {
+		if c.isOver() {
 			break
 		}
 		c.listens = true
@@ -369,31 +369,41 @@ func (c *Call) only() ([]byte, error) {
 	return c.queue[0], nil
 }
 
+// isOver says that no message comes any more that would count.
+func (c *Call) isOver() bool {
+	return c.ended || c.outcome.Kind == OutcomeFailed || c.outcome.Kind == OutcomeCancelled
+}
+
 // Cancel ends the stream as cancelled, at both ends. Where it has ended already, nothing happens.
 func (c *Call) Cancel(reason CancelReason, message string) {
-	c.end(func(e *engine) ErrorKind { return e.cancel(c.key, reason, message) })
+	c.end(Outcome{Kind: OutcomeCancelled, CancelReason: reason, By: ByLocal, Message: message}, func(e *engine) (Effect, ErrorKind) {
+		return e.cancel(c.key, reason, message)
+	})
 }
 
 // Fail ends the stream as failed. Where it has ended already, nothing happens. A handler returns an error
 // instead.
 func (c *Call) Fail(code StreamErrorCode, message string, details []byte) {
-	c.end(func(e *engine) ErrorKind {
-		kind := e.fail(c.key, code, message, details)
+	c.end(Outcome{Kind: OutcomeFailed, Code: code, By: ByLocal, Message: message, Details: details}, func(e *engine) (Effect, ErrorKind) {
+		effect, kind := e.fail(c.key, code, message, details)
 		if kind != 0 { // the text cannot be sent
-			kind = e.fail(c.key, code, "", nil)
+			effect, kind = e.fail(c.key, code, "", nil)
 		}
-		return kind
+		return effect, kind
 	})
 }
 
-func (c *Call) end(command func(e *engine) ErrorKind) {
+// end ends the stream here at once; that it is over follows when the peer's frame has left.
+func (c *Call) end(outcome Outcome, command func(e *engine) (Effect, ErrorKind)) {
 	l := c.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.ended {
 		return
 	}
-	command(l.e)
+	if effect, kind := command(l.e); kind == 0 && effect == EffectDone {
+		c.breakOff(outcome)
+	}
 	l.tell()
 	l.poke()
 }
@@ -417,17 +427,23 @@ func (c *Call) OnEnd(f func(Outcome)) {
 }
 
 // breakOff takes notice of a failure or a cancel, before the stream is over.
-func (c *Call) breakOff(h *happening) {
-	c.outcome = Outcome{
+func (c *Call) breakOff(outcome Outcome) {
+	c.outcome = outcome
+	c.dismiss()
+	c.wakeReceiver()
+	c.finishContext()
+}
+
+// broken is how a stream ended, of an event of its failure or cancel.
+func broken(h *happening) Outcome {
+	outcome := Outcome{
 		Kind: OutcomeFailed, Code: StreamErrorCode(h.code), By: By(h.by), Message: string(bytesOf(h)),
 		Details: append([]byte(nil), detailsOf(h)...),
 	}
 	if h.kind == streamCancelled {
-		c.outcome.Kind, c.outcome.Code, c.outcome.CancelReason = OutcomeCancelled, 0, CancelReason(h.reason)
+		outcome.Kind, outcome.Code, outcome.CancelReason = OutcomeCancelled, 0, CancelReason(h.reason)
 	}
-	c.dismiss()
-	c.wakeReceiver()
-	c.finishContext()
+	return outcome
 }
 
 // over takes notice that the stream has ended.
@@ -480,7 +496,7 @@ func (c *Call) giveUp() {
 	reason := CancelUserRequested
 	if errors.Is(c.ctx.Err(), context.DeadlineExceeded) {
 		reason = CancelDeadlineExceeded
-	} else if parent := callOf(c.ctx); parent != nil {
+	} else if parent := CallOf(c.ctx); parent != nil {
 		reason = CancelUpstreamCancelled
 	}
 	c.Cancel(reason, "")
@@ -494,8 +510,8 @@ type handlerContext struct {
 
 type callKey struct{}
 
-// callOf is the call whose handler has this context; nil where there is none.
-func callOf(ctx context.Context) *Call {
+// CallOf is the call whose handler has this context; nil in any other context.
+func CallOf(ctx context.Context) *Call {
 	call, _ := ctx.Value(callKey{}).(*Call)
 	return call
 }
@@ -503,7 +519,7 @@ func callOf(ctx context.Context) *Call {
 // InvocationOf is the invocation that a handler's context serves; nil in any other context. Calls made with the
 // context are its children.
 func InvocationOf(ctx context.Context) *InvocationContext {
-	if call := callOf(ctx); call != nil {
+	if call := CallOf(ctx); call != nil {
 		return call.Invocation()
 	}
 	return nil

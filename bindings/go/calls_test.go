@@ -3,11 +3,16 @@ package sdk_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/big"
 	"net"
 	"path/filepath"
 	"runtime"
@@ -200,6 +205,125 @@ func TestAllKindsOverSockets(t *testing.T) {
 	if state := m.Health().State; state != sdk.HealthStopped {
 		t.Error(state)
 	}
+}
+
+// stuck is a transport that takes nothing and gives nothing once it is shut.
+type stuck struct {
+	net.Conn
+	shut, closed chan struct{}
+	once         sync.Once
+}
+
+func (s *stuck) Write(b []byte) (int, error) {
+	select {
+	case <-s.shut:
+		<-s.closed
+		return 0, net.ErrClosed
+	default:
+		return s.Conn.Write(b)
+	}
+}
+
+func (s *stuck) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return s.Conn.Close()
+}
+
+// Whatever the transport does, a call ends when its context does.
+func TestACallEndsWithItsContextOnATransportThatIsStuck(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := sdk.NewModule("provider", quiet, sdk.WithGrace(0))
+	serveAll(m)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- m.ServeListener(ctx, listener) }()
+	pipe := &stuck{shut: make(chan struct{}), closed: make(chan struct{})}
+	client, err := sdk.Dial(within(t), "", "caller", sdk.WithoutHost(), quiet, sdk.WithGrace(0),
+		sdk.WithDialer(func(context.Context, string) (io.ReadWriteCloser, error) {
+			conn, err := net.Dial("tcp", listener.Addr().String())
+			pipe.Conn = conn
+			return struct{ io.ReadWriteCloser }{pipe}, err
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, err := client.BidiStream(within(t), "echo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := call.Send([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := call.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	close(pipe.shut)
+	short, stop := context.WithTimeout(context.Background(), 30*time.Millisecond)
+	defer stop()
+	if _, err := client.Unary(short, "unary", nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	time.AfterFunc(30*time.Millisecond, func() { call.Cancel(sdk.CancelUserRequested, "") })
+	if _, err := call.Recv(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	client.Close()
+	cancel()
+	<-served
+}
+
+func TestOverTLS(t *testing.T) {
+	server, roots := certificate(t)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{server}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sdktest.NewHost(t, sdktest.WithRealTime()).ServeListener(listener)
+	url := "tls://" + listener.Addr().String()
+	secure := sdk.WithTLS(&tls.Config{RootCAs: roots})
+	m := sdk.NewModule("provider", quiet, secure)
+	serveAll(m)
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- m.Serve(ctx, url) }()
+	if err := m.Ready(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	client, err := sdk.Dial(within(t), url, "caller", quiet, secure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allKinds(t, client)
+	client.Close()
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	short, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer stop()
+	if _, err := sdk.Dial(short, url, "stranger", quiet); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Error("a certificate of nobody's:", err)
+	}
+}
+
+// certificate is one for 127.0.0.1, signed by itself.
+func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	must(t, err)
+	parsed, err := x509.ParseCertificate(der)
+	must(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, roots
 }
 
 func TestAllKindsDirectly(t *testing.T) {
@@ -703,6 +827,24 @@ func TestBroadcastAndEndpoints(t *testing.T) {
 		if answer, err := client.Unary(ctx, "", nil, sdk.To(target)); string(answer) != want || err != nil {
 			t.Errorf("%v: %q, %v", target.Kind, answer, err)
 		}
+	}
+	// A reply to a call that waits: its stream's id names it.
+	asker := module(host, "asker")
+	replied := make(chan string, 1)
+	asker.HandleReply(func(_ context.Context, call *sdk.Call) error {
+		message, err := call.Recv()
+		replied <- string(message)
+		return errors.Join(err, call.Send([]byte("thanks")))
+	})
+	host.Start(asker)
+	answerer := module(host, "answerer")
+	answerer.HandleUnary("ask", func(ctx context.Context, _ []byte) ([]byte, error) {
+		id := sdk.ReplyID(sdk.CallOf(ctx).StreamID())
+		return answerer.Client().Unary(ctx, "", []byte("which one?"), sdk.To(sdk.ReplyTarget(id)))
+	})
+	host.Start(answerer)
+	if answer, err := asker.Client().Unary(ctx, "ask", nil); string(answer) != "thanks" || err != nil || <-replied != "which one?" {
+		t.Errorf("%q, %v", answer, err)
 	}
 	endpoint.Close()
 	eventually(t, func() bool {

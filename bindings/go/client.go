@@ -140,7 +140,7 @@ func (c *Call) answered() ([]byte, error) {
 	l := c.l
 	for {
 		l.mu.Lock()
-		if c.ended {
+		if c.isOver() {
 			l.mu.Unlock()
 			return c.only()
 		}
@@ -194,7 +194,7 @@ func (m *Module) encode(ctx context.Context, call *Call, r *Request) (uint64, er
 	if deadline, ok := ctx.Deadline(); ok {
 		// By the module's own clock, which need not be the machine's.
 		at := unixMilli(m.o.clock.Now().Add(time.Until(deadline)))
-		if parent := callOf(ctx); parent != nil {
+		if parent := CallOf(ctx); parent != nil {
 			if own, ok := parent.ctx.Deadline(); ok && own.Equal(deadline) {
 				at = parent.Invocation().DeadlineMS
 			}
@@ -205,7 +205,7 @@ func (m *Module) encode(ctx context.Context, call *Call, r *Request) (uint64, er
 	}
 	var span SpanID
 	random(span[:])
-	if parent := callOf(ctx); parent != nil && r.Invocation == nil {
+	if parent := CallOf(ctx); parent != nil && r.Invocation == nil {
 		child, err := parent.Invocation().Child(ChildSpec{
 			SpanID: span, SourceModule: m.name, Target: r.Target, DeadlineMS: deadlineMS,
 			Capabilities: r.Capabilities, Metadata: r.Metadata,

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -96,6 +97,9 @@ func (m *Module) connection(ctx context.Context, not *link) (*link, error) {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			if err != nil {
+				return nil, fmt.Errorf("%w: there is no connection: %w", context.Cause(ctx), err)
+			}
 			return nil, context.Cause(ctx)
 		}
 	}

@@ -29,6 +29,8 @@ type link struct {
 	// established is closed when streams may be opened, done when the link is over.
 	established, done chan struct{}
 	kick              chan struct{}
+	// unread is closed when the reader has ended.
+	unread chan struct{}
 	// step is after how many messages a receiver grants: half of the window.
 	step uint32
 
@@ -46,6 +48,8 @@ type link struct {
 	// chunk is what small payloads are cut from.
 	chunk []byte
 	timer Timer
+	// limit ends a link that goes away and does not come to an end.
+	limit Timer
 	// wakeUS is when the timer fires; 0 for never.
 	wakeUS uint64
 	// away says that no stream can be opened any more.
@@ -71,7 +75,7 @@ func newLink(transport io.ReadWriteCloser, config *ConnectionConfig, clock Clock
 	now := clock.Now()
 	l := &link{
 		clock: clock, base: now, baseUS: uint64(now.UnixMicro()), io: transport, quick: quickWriterOf(transport),
-		established: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1),
+		established: make(chan struct{}), done: make(chan struct{}), kick: make(chan struct{}, 1), unread: make(chan struct{}),
 		calls: map[uint64]*Call{}, step: max(config.window()/2, 1),
 	}
 	e, err := newEngine(config, newStreamID(now), rand.Uint64()|1, l.baseUS)
@@ -96,6 +100,7 @@ func (l *link) nowUS() uint64 { return l.baseUS + uint64(l.clock.Now().Sub(l.bas
 
 // read is the reader.
 func (l *link) read() {
+	defer close(l.unread)
 	for {
 		n, err := l.io.Read(l.e.in)
 		l.mu.Lock()
@@ -249,11 +254,15 @@ func (l *link) flush() {
 // shut closes what is left, once the last has been written.
 func (l *link) shut() {
 	_ = l.io.Close()
+	<-l.unread
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
 	if l.timer != nil {
 		l.timer.Stop()
+	}
+	if l.limit != nil {
+		l.limit.Stop()
 	}
 	for _, pong := range l.pings {
 		close(pong)
@@ -373,7 +382,7 @@ func (l *link) dispatchStream(h *happening) {
 	case streamFinished:
 		call.finished = true
 	case streamFailed, streamCancelled:
-		call.breakOff(h)
+		call.breakOff(broken(h))
 	case eventOver:
 		delete(l.calls, key)
 		l.last = nil
@@ -423,7 +432,8 @@ func (l *link) open(call *Call, payload []byte, one bool, deadlineMS uint64) err
 	return nil
 }
 
-// goAway begins to leave in order.
+// goAway begins to leave in order. A transport that takes nothing cannot hold it up: some time after the grace the
+// link ends.
 func (l *link) goAway(grace time.Duration, message string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -432,6 +442,7 @@ func (l *link) goAway(grace time.Duration, message string) {
 	}
 	l.away = true
 	l.e.goAway(uint32(max(grace.Milliseconds(), 0)), message)
+	l.limit = l.clock.AfterFunc(grace+lingerTime, func() { l.finish(EndShutdown, message) })
 	l.tell()
 	l.arm()
 	l.poke()

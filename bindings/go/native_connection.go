@@ -298,21 +298,23 @@ func (e *engine) close(key uint64, reason CloseReason) ErrorKind {
 	return ErrorKind(status)
 }
 
-func (e *engine) fail(key uint64, code StreamErrorCode, message string, details []byte) ErrorKind {
+func (e *engine) fail(key uint64, code StreamErrorCode, message string, details []byte) (Effect, ErrorKind) {
 	c := e.get()
 	messageText, messageLength := text(message)
 	bytes, length := slice(details)
-	status := C.ixt_connection_fail(c, C.uint64_t(key), C.uint16_t(code), messageText, messageLength, bytes, length, nil)
+	var ended C.bool
+	status := C.ixt_connection_fail(c, C.uint64_t(key), C.uint16_t(code), messageText, messageLength, bytes, length, &ended)
 	runtime.KeepAlive(e)
-	return ErrorKind(status)
+	return effect(ended), ErrorKind(status)
 }
 
-func (e *engine) cancel(key uint64, reason CancelReason, message string) ErrorKind {
+func (e *engine) cancel(key uint64, reason CancelReason, message string) (Effect, ErrorKind) {
 	c := e.get()
 	messageText, messageLength := text(message)
-	status := C.ixt_connection_cancel(c, C.uint64_t(key), C.uint16_t(reason), messageText, messageLength, nil)
+	var ended C.bool
+	status := C.ixt_connection_cancel(c, C.uint64_t(key), C.uint16_t(reason), messageText, messageLength, &ended)
 	runtime.KeepAlive(e)
-	return ErrorKind(status)
+	return effect(ended), ErrorKind(status)
 }
 
 func (e *engine) ping() {

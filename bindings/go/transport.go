@@ -8,7 +8,8 @@ import (
 	"net/url"
 )
 
-// Dialer makes the byte stream of a connection to a host. A read that waits must end when it is closed.
+// Dialer makes the byte stream of a connection to a host. A read or a write that waits must end when it is closed,
+// which may be done again.
 type Dialer func(ctx context.Context, url string) (io.ReadWriteCloser, error)
 
 // dialURL is the usual dialer: unix:///path/to.sock, tcp://host:port, tls://host:port.
