@@ -8,6 +8,8 @@ INPUT ?=
 FLAGS ?=
 # How long each fuzz target runs.
 SECONDS ?= 60
+# Which items of the proof; all when empty.
+ITEMS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -21,23 +23,34 @@ NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain core clib wheel relay test-rust test-c test-python test-go test-kotlin test-model test-docs test-relay parity
+	install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
+	toolchain toolchain-test core clib wheel relay test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
-	@printf 'Ixt: one core, four languages, the same bytes\n\n'
+	@printf 'Ixt: one core, six languages, the same bytes\n\n'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
-	@printf '\n  make demo INPUT=path   relays another file\n  make PYTHON=path …     builds with another Python\n'
+	@printf '\n  make demo INPUT=path   relays another file\n  make PYTHON=path …     builds with another Python\n  make prove ITEMS=model  runs one item of the proof\n'
 
 ## -- building ---------------------------------------------------------------------------------------
 
 toolchain:
 	@tools/toolchain.sh rust go python c pkg-config
 
+# What the tests of all languages need beyond it, said before anything is built.
+toolchain-test: toolchain
+	@tools/toolchain.sh java maven ruby
+
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
 core: toolchain
 	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay
+
+# For programs in C: needs Rust and a C compiler, and nothing of the other languages.
+PREFIX ?= /usr/local
+install: ## the C library, its header and what pkg-config reads, into PREFIX (/usr/local); DESTDIR is honoured
+	@tools/toolchain.sh rust c
+	cargo build --release --locked -p ixt-c
+	bindings/c/install.sh "$(PREFIX)"
 
 clib: core
 	bindings/c/build.sh
@@ -66,14 +79,14 @@ demo: build ## relay a file through Python, Go, C and Rust, and compare every by
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: build test-rust test-c test-python test-go test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
 
 test-rust: toolchain | $(COUNTS)
 	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench \
-		--exclude ixt-uniffi --exclude ixt-bindgen --exclude ixt-kotlin --all-features \
+		--exclude ixt-bindgen --exclude ixt-kotlin --all-features \
 		-- --show-output 2>&1 | tee $(COUNTS)/rust.log
 
 test-c: clib | $(COUNTS)
@@ -85,19 +98,25 @@ test-python: wheel | $(COUNTS)
 test-go: clib | $(COUNTS)
 	bindings/go/test.sh 2>&1 | tee $(COUNTS)/go.log | grep -vE '^(=== |    --- PASS|--- PASS|PASS$$)'
 
-# Kotlin is not among the languages of `make test` yet. It needs a JDK and Maven.
-test-kotlin: toolchain ## the Kotlin SDK, with a JDK 17 and Maven
-	cd bindings/kotlin && mvn -B -q test
+test-kotlin: toolchain-test | $(COUNTS)
+	bindings/kotlin/test.sh 2>&1 | tee $(COUNTS)/kotlin.log
+
+test-ruby: toolchain-test | $(COUNTS)
+	bindings/ruby/test.sh 2>&1 | tee $(COUNTS)/ruby.log
+
+# As far as the machine can: the header by its C compiler, the sources where there is a swiftc.
+test-swift: toolchain
+	bindings/swift/check.sh
 
 test-model: core $(VENV)/.tools
 	$(PY) -m pytest -q tests/traces
 	$(PY) tests/traces/random_traces.py --ixt $(RELEASE)/ixt --seed 1 --count 2000
 
-test-docs: build
+test-docs: build test-ruby toolchain-test
 	$(PY) tests/quickstart/run.py --venv $(VENV) --release $(RELEASE)
 
-parity: test-rust test-c test-python test-go
-	$(PY) tests/parity.py $(foreach language,rust python go c,$(COUNTS)/$(language).log)
+parity: test-rust test-c test-python test-go test-kotlin test-ruby
+	$(PY) tests/parity.py $(foreach language,rust python go c kotlin ruby,$(COUNTS)/$(language).log)
 	$(PY) tests/errors.py
 
 # The relay as `make demo` runs it, and what it must say of a damaged byte and of two segments.
@@ -156,14 +175,14 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas' examples/relay benches proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay benches proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
 docs: toolchain ## the Rust documentation; a broken link is an error
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt
 
-schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header
+schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, Kotlin, Swift, Ruby
 	@tools/toolchain.sh capnp
 	PYTHON=$(PY) schemas/regenerate.sh
 
@@ -177,7 +196,8 @@ drift: schemas
 	$(PY) tests/vectors/make.py --check
 	$(PY) tests/traces/make.py --check
 	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)
-	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas
+	git diff --exit-code --stat -- core/src/wire/generated bindings/c/include bindings/go/ixt.h bindings/go/capnp bindings/python/python/ixt_sdk/schemas schemas \
+		bindings/kotlin/src/generated bindings/swift/Sources bindings/ruby/lib/ixt/generated.rb
 
 # The tests come last, so that what CI prints ends with their closing lines.
 check: lint docs drift test-instructions test-schedules test ## what CI runs: formatters, linters, documentation, nothing generated differs, tests
@@ -186,9 +206,8 @@ instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operat
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --write $<
 
-prove: wheel clib ## the long rest of the proof: models, schedules, planted bugs, stress, fuzzing, Miri; one line each
-	PYTHON=$(CURDIR)/$(PY) proof/prove.sh
-	proof/hostile.sh
+prove: build $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, schedules, planted bugs, stress, fuzzing, Miri; one line each
+	@MAKE="$(MAKE)" PYTHON=$(CURDIR)/$(PY) proof/prove.sh $(ITEMS)
 
 ## -- packages ---------------------------------------------------------------------------------------
 
@@ -197,16 +216,31 @@ package: toolchain $(TOOLS)/cargo-deny@0.20.2 ## crates, wheel and sdist as they
 	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked --log-level error check licenses bans sources
 	@PYTHON=$(PYTHON) tools/package.sh $(BUILD)/packages
 
+# The tests of what is uploaded run with the oldest compiler; everything else is type-checked with it.
+MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
+msrv: ## the oldest Rust that is promised: rustup fetches it
+	rustup toolchain install --profile minimal --no-self-update $(MSRV)
+	cargo +$(MSRV) check --locked --workspace --all-features --all-targets --target-dir $(CARGO_TARGET_DIR)/msrv
+	cargo +$(MSRV) test --locked -p ixt-core -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
+
+# Against the last release, once there is one.
+BASELINE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
+semver: semver-baseline $(TOOLS)/cargo-semver-checks@0.51.0 ## whether the Rust crates keep their promise since BASELINE, the last release
+	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt --baseline-rev $(BASELINE)
+
+semver-baseline: toolchain
+	@test -n "$(BASELINE)" || { echo 'nothing is released: name what to compare with by BASELINE=' >&2; exit 1; }
+
 advisories: toolchain $(TOOLS)/cargo-deny@0.20.2 ## known vulnerabilities of dependencies; fetches the database
 	@PATH="$(TOOLS)/bin:$$PATH" cargo deny --locked check advisories
 
-bench: build ## every language against its Cap'n Proto library; writes docs/benchmarks.md
+bench: toolchain-test build ## every language against its Cap'n Proto library, Kotlin against protobuf-java; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench
 	$(CC) -std=c11 -O2 -Ibindings/c/include -o $(BUILD)/bench-c benches/c/bench.c \
 		-L$(RELEASE) -lixt -lixt_bench -Wl,-rpath,$(RELEASE)
 	cd benches/go && go build -o $(CURDIR)/$(BUILD)/bench-go .
 	$(PY) benches/report.py --rust $(RELEASE)/ixt-bench --c $(BUILD)/bench-c --go $(BUILD)/bench-go \
-		--python "$(PY) benches/python/bench.py" --markdown docs/benchmarks.md --plot docs/benchmarks.svg
+		--python "$(PY) benches/python/bench.py" --kotlin benches/kotlin/run.sh --markdown docs/benchmarks.md --plot docs/benchmarks.svg
 
 clean: ## remove what was built
 	cargo clean

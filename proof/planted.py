@@ -165,6 +165,18 @@ BUGS = (
         "serverStream",
     ),
     Bug(
+        "a first credit below half a window that is not granted again",
+        (
+            (
+                RECEIVER,
+                "let idle = self.outstanding == 0 && self.unconsumed == 0;",
+                "let idle = false;",
+            ),
+        ),
+        "no deadlock while the reader grants",
+        "serverStream",
+    ),
+    Bug(
         "a waiter that is served and not woken",
         ((SHARED, "let _ = waiter.send(());", "std::mem::forget(waiter);"),),
         "no_wake_up_is_lost",

@@ -7,4 +7,4 @@ cd "$(dirname "$0")/.."
 # Other flags build everything anew, so they have a folder of their own.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}/shuttle"
 export RUSTFLAGS="${RUSTFLAGS:-} --cfg shuttle"
-exec cargo test --quiet --locked --release -p ixt --test schedules -- --show-output --test-threads=1
+exec cargo test --quiet --locked --release -p ixt --no-default-features --test schedules -- --show-output --test-threads=1

@@ -23,6 +23,15 @@ PYTHON = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+KOTLIN = re.compile(r"^    (\w+)\((\d+)\),$", re.MULTILINE)
+# What uniffi generates has names alone; the number of an error comes with it.
+RUBY = re.compile(r"^class ErrorKind\n(.*?)^end$", re.MULTILINE | re.DOTALL)
+RUBY_NAME = re.compile(r"^  ([A-Z][A-Z_]*) = \d+$", re.MULTILINE)
+SWIFT = re.compile(
+    r"^public enum ErrorKind: [^{]*\{\n(.*?)^(?:\}|    \w+ func )", re.MULTILINE | re.DOTALL
+)
+SWIFT_NAME = re.compile(r"^    case (\w+)$", re.MULTILINE)
+
 HEAD = """# Errors
 
 One kind, one number, one name in each language. The numbers never change and are never used again. Callers match the
@@ -32,14 +41,30 @@ kind, people read the message; the message names the field and, where decoding c
 ([specification 23](spec/23-streams.md)), 200 to 299 faults of the border between two languages. In Rust the kind is
 `ErrorKind::<kind>`.
 
-| number | kind | what it says | C | Python | Go |
-|---:|---|---|---|---|---|
+| number | kind | what it says | C | Python | Go | Kotlin, `ErrorKind.` | Ruby, `Ixt::ErrorKind::` | Swift, `ErrorKind` |
+|---:|---|---|---|---|---|---|---|---|
 """
 
 
 def read(path: str) -> str:
     """Gives a source as text."""
     return (ROOT / path).read_text(encoding="utf-8")
+
+
+def listed(path: str, block: re.Pattern[str], name: re.Pattern[str]) -> set[str]:
+    """Gives the names in one block of a generated source; none where there is no such block."""
+    found = block.search(read(path))
+    return set(name.findall(found[1])) if found else set()
+
+
+def ruby_name(kind: str) -> str:
+    """Gives the constant that uniffi makes of a kind."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
+
+
+def swift_name(kind: str) -> str:
+    """Gives the case that uniffi makes of a kind."""
+    return kind[:1].lower() + kind[1:]
 
 
 def page() -> tuple[str, list[str]]:
@@ -53,22 +78,45 @@ def page() -> tuple[str, list[str]]:
         int(code): (name, kind)
         for name, kind, code in PYTHON.findall(read("bindings/python/python/ixt_sdk/errors.py"))
     }
+    kotlin = {
+        int(code): name
+        for name, code in KOTLIN.findall(
+            read("bindings/kotlin/src/main/kotlin/io/github/hdv/ixt/ErrorKind.kt")
+        )
+    }
+    ruby = listed("bindings/ruby/lib/ixt/generated.rb", RUBY, RUBY_NAME)
+    swift = listed("bindings/swift/Sources/Ixt/Ixt.swift", SWIFT, SWIFT_NAME)
+    numbered = (("C", c), ("Python", python), ("Go", go), ("Kotlin", kotlin))
     lacks = [
         f"{language} has no row for {name} ({code})"
         for name, code, _ in core
-        for language, names in (("C", c), ("Python", python), ("Go", go))
+        for language, names in numbered
         if code not in names
     ]
+    for language, found, own in (("Ruby", ruby, ruby_name), ("Swift", swift, swift_name)):
+        wanted = {own(name): f"{name} ({code})" for name, code, _ in core}
+        lacks += [
+            f"{language} has no row for {row}" for name, row in wanted.items() if name not in found
+        ]
+        # For a kind of a later core.
+        extra = found - wanted.keys() - {own("Other")}
+        lacks += [f"{language} has {name}, which the core has not" for name in sorted(extra)]
     lacks += [
         f"Python calls {code} {python[code][1]}, the core {name}"
         for name, code, _ in core
         if code in python and python[code][1] != name
     ]
+    lacks += [
+        f"Kotlin calls {code} {kotlin[code]}, the core {name}"
+        for name, code, _ in core
+        if code in kotlin and kotlin[code] != name
+    ]
     codes = {code for _, code, _ in core}
-    for language, names in (("C", c), ("Python", python), ("Go", go)):
+    for language, names in numbered:
         lacks += [f"{language} has {code}, which the core has not" for code in names.keys() - codes]
     rows = [
-        f"| {code} | `{name}` | {says} | `{c.get(code, '')}` | `{python.get(code, ('', ''))[0]}` | `{go.get(code, '')}` |"
+        f"| {code} | `{name}` | {says} | `{c.get(code, '')}` | `{python.get(code, ('', ''))[0]}` | `{go.get(code, '')}`"
+        f" | `{kotlin.get(code, '')}` | `{ruby_name(name)}` | `{swift_name(name)}` |"
         for name, code, says in core
     ]
     return HEAD + "\n".join(rows) + "\n", lacks

@@ -3,6 +3,8 @@
 #
 #   CARGO_TARGET_DIR   where cargo builds (target)
 #   PYTHON             the Python that makes the environments (python3)
+#   IXT_PYTHONS        further interpreters on which the wheel is tested, by their paths
+#   IXT_PYTHON_FREE_THREADED   one without the interpreter's lock: a wheel for it is made and tested too
 set -eu
 
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
@@ -12,11 +14,11 @@ target=${CARGO_TARGET_DIR:-$root/target}
 python=${PYTHON:-python3}
 cd "$root"
 
-# -- crates: each is built from its own archive, ixt over the archive of ixt-core --------------------------
+# -- crates: each is built from its own archive, over the archive of ixt-core -------------------------------
 
-cargo package --locked --quiet -p ixt-core -p ixt
+cargo package --locked --quiet -p ixt-core -p ixt -p ixt-cli
 mkdir -p "$out/crates"
-for crate in ixt-core ixt; do
+for crate in ixt-core ixt ixt-cli; do
     archive=$(ls -t "$target"/package/$crate-[0-9]*.crate | head -n 1)
     cp "$archive" "$out/crates/"
     echo "crate: $(basename "$archive") builds"
@@ -33,12 +35,21 @@ fi
 rm -rf "$out/python"
 mkdir -p "$out/python"
 manifest=bindings/python/Cargo.toml
-# Zig links against the symbols of an old libc, whatever this machine has.
-PATH="$tools/bin:$PATH" CARGO_TARGET_DIR="$target/zig" "$tools/bin/python" -m maturin build --release --locked --quiet \
-    --zig --compatibility manylinux_2_17 -m $manifest -o "$out/python" > "$out/wheel.log" 2>&1 || {
-    cat "$out/wheel.log" >&2
-    exit 1
+# Zig links against the symbols of an old libc, whatever this machine has. It would put an unwinder of its own into the
+# module, which crashes where the interpreter ends a thread by the system's (bindings/python/src/call.rs): so the
+# system's is named. Its symbols are older than this libc.
+unwinder=$("${CC:-cc}" -print-file-name=libgcc_s.so.1)
+build() { # folder for the wheel, further options of maturin...
+    to=$1
+    shift
+    PATH="$tools/bin:$PATH" CARGO_TARGET_DIR="$target/zig" "$tools/bin/python" -m maturin build --release --locked \
+        --quiet --zig --compatibility manylinux_2_17 -m $manifest -o "$to" "$@" -- -C link-arg="$unwinder" \
+        > "$out/wheel.log" 2>&1 || {
+        cat "$out/wheel.log" >&2
+        exit 1
+    }
 }
+build "$out/python"
 "$tools/bin/python" -m maturin sdist -m $manifest -o "$out/python" > "$out/sdist.log" 2>&1 || {
     cat "$out/sdist.log" >&2
     exit 1
@@ -54,9 +65,9 @@ sdist=$(ls "$out"/python/*.tar.gz)
 echo "wheel: $(basename "$wheel"): twine, abi3audit and auditwheel have nothing against it"
 
 # Each alone in an empty environment; the source distribution is built there, from what is in it and nothing else.
-try() { # name, what to install
+try() { # name, what to install, with which Python
     rm -rf "$out/try-$1"
-    "$python" -m venv "$out/try-$1"
+    "$3" -m venv "$out/try-$1"
     (cd "$out" && CARGO_TARGET_DIR="$target/sdist" "$out/try-$1/bin/pip" install --quiet --disable-pip-version-check \
         --no-deps "$2")
     (cd "$out" && "$out/try-$1/bin/python" -I - << 'END')
@@ -79,7 +90,53 @@ files = {str(file) for file in distribution("ixt-sdk").files or []}
 assert any(name.endswith("py.typed") for name in files) and any("LICENSE-MIT" in name for name in files), files
 END
 }
-try wheel "$wheel"
-echo "wheel: works in an empty environment"
-try sdist "$sdist"
-echo "sdist: $(basename "$sdist") builds and works in an empty environment"
+
+# Then its own test suite there. Beside the tests stands what they read, and nothing that could be imported in its place.
+beside=$out/suite
+rm -rf "$beside"
+mkdir -p "$beside/bindings/python" "$beside/tests"
+cp -R bindings/python/tests bindings/python/README.md bindings/python/pyproject.toml "$beside/bindings/python/"
+cp -R tests/vectors tests/traces "$beside/tests/"
+cp -R schemas "$beside/"
+suite() { # name
+    pip="$out/try-$1/bin/pip install --quiet --disable-pip-version-check -c bindings/python/requirements-dev.txt"
+    $pip hypothesis mypy pytest
+    # An interpreter without wheels of it skips what is for its users alone.
+    $pip --only-binary :all: pycapnp > "$out/suite-$1.log" 2>&1 || true
+    (cd "$beside/bindings/python" && "$out/try-$1/bin/python" -m pytest) >> "$out/suite-$1.log" 2>&1 || {
+        tail -n 40 "$out/suite-$1.log" >&2
+        exit 1
+    }
+    echo "$1: $("$out/try-$1/bin/python" --version), an empty environment: $(tail -n 1 "$out/suite-$1.log")"
+}
+try wheel "$wheel" "$python"
+suite wheel
+for other in ${IXT_PYTHONS:-}; do
+    name=wheel-$("$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    try "$name" "$wheel" "$other"
+    suite "$name"
+done
+try sdist "$sdist" "$python"
+echo "sdist: $(basename "$sdist") builds"
+suite sdist
+
+# -- free-threaded ------------------------------------------------------------------------------------------
+
+free=${IXT_PYTHON_FREE_THREADED:-}
+if [ -z "$free" ]; then
+    echo "free-threaded: no wheel made, for IXT_PYTHON_FREE_THREADED names no interpreter"
+    exit 0
+fi
+rm -rf "$out/free-threaded"
+mkdir -p "$out/free-threaded"
+build "$out/free-threaded" -i "$free"
+wheel=$(ls "$out"/free-threaded/*.whl)
+"$tools/bin/twine" check --strict "$wheel" > "$out/twine.log" || { cat "$out/twine.log" >&2 && exit 1; }
+cp "$wheel" "$out/python/"
+echo "wheel: $(basename "$wheel"): twine has nothing against it"
+try free-threaded "$wheel" "$free"
+"$out/try-free-threaded/bin/python" -c 'import sys, ixt_sdk; sys.exit(sys._is_gil_enabled())' || {
+    echo "free-threaded: the module turns the interpreter's lock on" >&2
+    exit 1
+}
+suite free-threaded

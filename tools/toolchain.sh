@@ -1,6 +1,6 @@
 #!/bin/sh
 # Says clearly which tool a recipe needs and the machine lacks; nothing is installed here.
-# usage: tools/toolchain.sh TOOL...   (rust go python c pkg-config capnp valgrind)
+# usage: tools/toolchain.sh TOOL...   (rust go python c pkg-config java maven ruby capnp valgrind)
 missing=0
 
 lack() {
@@ -38,6 +38,23 @@ for tool in "$@"; do
         ;;
     pkg-config)
         command -v pkg-config >/dev/null || lack "pkg-config" "Debian: apt-get install pkg-config"
+        ;;
+    java)
+        have=$(javac -version 2>&1 | sed -n 's/^javac //p')
+        [ -n "$have" ] && at_least "$have" 17 ||
+            lack "a JDK 17 or later (found: ${have:-none})" "Debian: apt-get install default-jdk-headless"
+        ;;
+    maven)
+        have=$(mvn --batch-mode --version 2>/dev/null | sed -n 's/^[^A]*Apache Maven \([0-9.]*\).*/\1/p')
+        [ -n "$have" ] && at_least "$have" 3.6.3 ||
+            lack "Maven 3.6.3 or later (found: ${have:-none})" "Debian: apt-get install maven"
+        ;;
+    ruby)
+        have=$(ruby -e 'print RUBY_VERSION' 2>/dev/null)
+        [ -n "$have" ] && at_least "$have" 3.1 ||
+            lack "Ruby 3.1 or later (found: ${have:-none})" "Debian: apt-get install ruby"
+        ruby -e 'require "ffi"; require "minitest"' 2>/dev/null ||
+            lack "Ruby's ffi and minitest" "Debian: apt-get install ruby-ffi ruby-minitest, or: gem install ffi minitest"
         ;;
     capnp)
         command -v capnp >/dev/null ||

@@ -31,11 +31,17 @@ func print(line map[string]any) {
 
 // compare measures both in turns and prints their line.
 func compare(operation string, size int, ours func(), peer string, theirs func()) {
+	compareMany(operation, size, 1, ours, peer, theirs)
+}
+
+// compareMany is compare where one call does so many operations; the line is of one operation.
+func compareMany(operation string, size, count int, ours func(), peer string, theirs func()) {
 	took := pair(ours, theirs)
+	each := 1 / float64(count)
 	print(map[string]any{
 		"language": "Go", "operation": operation, "size": size,
-		"ours_ns": took.ours, "peer": peer, "peer_ns": took.peer, "ratio": took.ratio,
-		"ours_allocs": testing.AllocsPerRun(200, ours), "peer_allocs": testing.AllocsPerRun(200, theirs),
+		"ours_ns": took.ours * each, "peer": peer, "peer_ns": took.peer * each, "ratio": took.ratio,
+		"ours_allocs": testing.AllocsPerRun(200, ours) * each, "peer_allocs": testing.AllocsPerRun(200, theirs) * each,
 	})
 }
 
@@ -102,6 +108,56 @@ func frames(buffer []byte) []byte {
 	return buffer
 }
 
+// batches compares many frames in one crossing with a crossing for each.
+func batches() {
+	const count, size = 64, 64
+	var values []sdk.StreamFrame
+	for number := range count {
+		values = append(values, sdk.DataFrame(streamID, uint64(number), payloadOf(size)))
+	}
+	encoded, err := sdk.EncodeStreamFrames(values)
+	must(err)
+	buffer := make([]byte, 0, 2*len(encoded))
+	name := fmt.Sprintf("frame encode, batch of %d", count)
+	compareMany(name, size, count, func() {
+		buffer, err = sdk.AppendStreamFrames(buffer[:0], values)
+		must(err)
+	}, "one call each", func() {
+		buffer = buffer[:0]
+		for i := range values {
+			buffer, err = sdk.AppendStreamFrame(buffer, &values[i])
+			must(err)
+		}
+	})
+
+	length := len(encoded) / count
+	into := make([]sdk.StreamFrame, 0, count)
+	all := func() {
+		into, _, err = sdk.DecodeStreamFrames(into[:0], encoded)
+		must(err)
+		for i := range into {
+			readFrame(&into[i])
+		}
+	}
+	var one sdk.StreamFrame
+	name = fmt.Sprintf("frame decode, batch of %d", count)
+	compareMany(name, size, count, all, "cut, one call each", func() {
+		for rest := encoded; len(rest) > 0; {
+			first, err := sdk.SplitStreamFrame(rest)
+			must(err)
+			must(sdk.DecodeStreamFrameInto(&one, rest[:first]))
+			readFrame(&one)
+			rest = rest[first:]
+		}
+	})
+	compareMany(name, size, count, all, "one call each", func() {
+		for at := 0; at < len(encoded); at += length {
+			must(sdk.DecodeStreamFrameInto(&one, encoded[at:at+length]))
+			readFrame(&one)
+		}
+	})
+}
+
 func contexts(buffer []byte) {
 	value := contextOf()
 	encoded, err := value.Encode()
@@ -162,6 +218,7 @@ func main() {
 		},
 	})
 	buffer := frames(nil)
+	batches()
 	contexts(buffer)
 	sends()
 }

@@ -50,6 +50,4 @@ soname=$(sed -n 's/^const SONAME: &str = "\(.*\)";$/\1/p' "$here/build.rs")
 ln -sf libixt.so "$out/$soname"
 
 put "$here/include/ixt.h" "$out/include/ixt.h"
-version=$(sed -n 's/^#define IXT_VERSION "\(.*\)"$/\1/p' "$here/include/ixt.h")
-sed "s/@VERSION@/$version/; s|@LIBDIR@|\${pcfiledir}|; s|@INCLUDEDIR@|\${pcfiledir}/include|" \
-    "$here/ixt.pc.in" > "$out/ixt.pc"
+"$here/pc.sh" "$out" '${pcfiledir}' '${pcfiledir}/include'

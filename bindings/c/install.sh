@@ -19,5 +19,4 @@ install -m 644 "$out/libixt.a" "$to/lib/libixt.a"
 install -m 755 "$out/libixt.so" "$to/lib/libixt.so.$version"
 ln -sf "libixt.so.$version" "$to/lib/$soname"
 ln -sf "$soname" "$to/lib/libixt.so"
-sed "s/@VERSION@/$version/; s|@LIBDIR@|\${pcfiledir}/..|; s|@INCLUDEDIR@|\${pcfiledir}/../../include|" \
-    "$here/ixt.pc.in" > "$to/lib/pkgconfig/ixt.pc"
+"$here/pc.sh" "$to/lib/pkgconfig" '${pcfiledir}/..' '${pcfiledir}/../../include'

@@ -126,9 +126,15 @@ fi
 
 # -- as a user has it -------------------------------------------------------------------------------------
 
-ok "install.sh" "$here/install.sh" "$work/prefix"
 ok "the quick start, from the build" "$tests/quickstart.sh" "$out" "$work/quickstart-build"
-ok "the quick start, installed" "$tests/quickstart.sh" "$work/prefix/lib/pkgconfig" "$work/quickstart-installed"
+# The folder that it is installed for is not the one that it is put into, and is not there.
+ok "make install" "${MAKE:-make}" --no-print-directory -C "$root" install PREFIX=/opt/ixt DESTDIR="$work/stage"
+installed=$work/stage/opt/ixt/lib/pkgconfig
+ok "the quick start, installed" "$tests/quickstart.sh" "$installed" "$work/quickstart-installed"
+ok "the quick start, installed, static" "$tests/quickstart.sh" "$installed" "$work/quickstart-static" ixt-static
+# Moved away, the installed libraries still are all that is needed: nothing points into the build.
+ok "moving the installation" mv "$work/stage/opt/ixt" "$work/prefix"
+ok "the quick start, moved" "$tests/quickstart.sh" "$work/prefix/lib/pkgconfig" "$work/quickstart-moved"
 
 # -- the hop of the relay, alone ---------------------------------------------------------------------------
 

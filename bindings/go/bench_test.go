@@ -49,6 +49,19 @@ func BenchmarkDecodeBatch(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/64, "ns/frame")
 }
 
+func BenchmarkAppendBatch(b *testing.B) {
+	frames := make([]sdk.StreamFrame, 64)
+	for i := range frames {
+		frames[i] = sdk.DataFrame(streamID, uint64(i), make([]byte, 64))
+	}
+	buffer := make([]byte, 0, 64*256)
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer, _ = sdk.AppendStreamFrames(buffer[:0], frames)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/64, "ns/frame")
+}
+
 func BenchmarkSend(b *testing.B) {
 	payload := make([]byte, 64)
 	engine, err := sdk.NewOpener(sdk.BidiStream, sdk.StreamConfig{AgreedCredit: 1<<31 - 1})

@@ -13,6 +13,8 @@ package sdk
 #cgo nocallback ixt_frame_decode_batch
 #cgo noescape ixt_frame_encode
 #cgo nocallback ixt_frame_encode
+#cgo noescape ixt_frame_encode_batch
+#cgo nocallback ixt_frame_encode_batch
 #cgo noescape ixt_open_encode
 #cgo nocallback ixt_open_encode
 #cgo noescape ixt_data_encode
@@ -30,6 +32,7 @@ import "C"
 
 import (
 	"bytes"
+	"slices"
 	"unsafe"
 )
 
@@ -67,6 +70,19 @@ func EncodeStreamFrame(f *StreamFrame) ([]byte, error) { return Limits{}.EncodeS
 // was.
 func AppendStreamFrame(dst []byte, f *StreamFrame) ([]byte, error) {
 	return Limits{}.AppendStreamFrame(dst, f)
+}
+
+// EncodeStreamFrames gives the canonical bytes of frames, back to back, in memory of their own.
+func EncodeStreamFrames(frames []StreamFrame) ([]byte, error) {
+	return Limits{}.EncodeStreamFrames(frames)
+}
+
+// AppendStreamFrames appends the canonical bytes of frames, back to back, to dst, in one crossing for many:
+// the bytes that [AppendStreamFrame] gives of each. It allocates nothing where dst has room; 88 bytes a
+// frame more than what the frames carry are always enough. On failure, which is that of the first frame
+// that is refused, it gives dst back as it was.
+func AppendStreamFrames(dst []byte, frames []StreamFrame) ([]byte, error) {
+	return Limits{}.AppendStreamFrames(dst, frames)
 }
 
 // DecodeStreamFrame decodes one whole frame, and copies what it carries.
@@ -266,7 +282,9 @@ func (l Limits) DecodeCanonicalStreamFrame(b []byte) (f StreamFrame, err error) 
 
 // set takes what was decoded from input.
 func (f *StreamFrame) set(frame *C.ixt_frame_t, input []byte) {
-	*f = StreamFrame{StreamID: *(*StreamID)(unsafe.Pointer(&frame.stream_id)), Kind: FrameKind(frame.tag)}
+	*f = StreamFrame{}
+	f.StreamID = *(*StreamID)(unsafe.Pointer(&frame.stream_id))
+	f.Kind = FrameKind(frame.tag)
 	switch f.Kind {
 	case FrameData:
 		f.Data = StreamData{uint64(frame.sequence), cut(input, frame.payload)}
@@ -286,8 +304,113 @@ func (f *StreamFrame) set(frame *C.ixt_frame_t, input []byte) {
 	}
 }
 
-// batch is how many frames one crossing decodes.
+// batch is how many frames one crossing encodes or decodes.
 const batch = 32
+
+// arenaSize is how many bytes of frames are copied for one crossing. A frame that carries more than an
+// eighth of it is encoded alone: to copy it takes longer than the crossing.
+const arenaSize = 4096
+
+// EncodeStreamFrames is [EncodeStreamFrames] within these limits.
+func (l Limits) EncodeStreamFrames(frames []StreamFrame) ([]byte, error) {
+	size := 0
+	for i := range frames {
+		size += frames[i].size()
+	}
+	return l.AppendStreamFrames(make([]byte, 0, size), frames)
+}
+
+// AppendStreamFrames is [AppendStreamFrames] within these limits.
+func (l Limits) AppendStreamFrames(dst []byte, frames []StreamFrame) ([]byte, error) {
+	if abi != nil {
+		return dst, abi
+	}
+	size, clash := 0, false
+	spare := dst[len(dst):cap(dst)]
+	for i := range frames {
+		size += frames[i].size()
+		clash = clash || overlap(spare, frames[i].carries())
+	}
+	out := dst
+	if clash {
+		// What is written first must not be what is to be read later.
+		out = append(make([]byte, 0, len(dst)+size), dst...)
+	}
+	return l.appendGrown(dst, grow(out, size), frames)
+}
+
+// appendGrown appends to out, which has room, and gives dst where it fails.
+func (l Limits) appendGrown(dst, out []byte, frames []StreamFrame) ([]byte, error) {
+	var laid [batch]C.ixt_frame_t
+	var fixed [arenaSize]byte
+	for len(frames) > 0 {
+		if n, arena := layFrames(laid[:], fixed[:0], frames); n > 0 {
+			bytes, length := slice(arena)
+			room, capacity := slice(out[len(out):cap(out)])
+			var encoded, written C.size_t
+			if status := C.ixt_frame_encode_batch(&laid[0], C.size_t(n), bytes, length, l.max(), room, capacity,
+				&encoded, &written, nil); status == C.IXT_OK {
+				out = out[:len(out)+int(written)]
+				frames = frames[encoded:]
+				if int(encoded) == n {
+					continue
+				}
+			}
+		}
+		// One that is refused, or that was not copied. Alone it tells what is wrong with it.
+		var err error
+		if out, err = l.AppendStreamFrame(out, &frames[0]); err != nil {
+			return dst, err
+		}
+		frames = frames[1:]
+	}
+	return out, nil
+}
+
+// layFrames puts frames, and copies of what they carry, where the library may read them: it must not be
+// handed pointers within Go's memory. It gives how many of the first frames there was room for, and the
+// bytes that they carry.
+func layFrames(laid []C.ixt_frame_t, arena []byte, frames []StreamFrame) (int, []byte) {
+	for i := range min(len(laid), len(frames)) {
+		f, to := &frames[i], &laid[i]
+		if n := f.size(); n > arenaSize/8 || n > cap(arena)-len(arena) {
+			return i, arena
+		}
+		to.stream_id = *(*[16]C.uint8_t)(unsafe.Pointer(&f.StreamID))
+		to.kind = C.uint16_t(f.Kind)
+		switch f.Kind {
+		case FrameData:
+			to.sequence = C.uint64_t(f.Data.Sequence)
+			to.payload, arena = lay(arena, f.Data.Payload)
+		case FrameOpen:
+			to.interaction = C.uint16_t(f.Open.Interaction)
+			to.credit = C.uint32_t(f.Open.InitialCredit)
+			to.context, arena = lay(arena, f.Open.Context)
+		case FrameError:
+			to.code = C.uint16_t(f.Error.Code)
+			to.sequence = C.uint64_t(f.Error.Sequence)
+			to.message, arena = lay(arena, f.Error.Message)
+			to.details, arena = lay(arena, f.Error.Details)
+		case FrameClose:
+			to.reason = C.uint16_t(f.Close.Reason)
+			to.sequence = C.uint64_t(f.Close.FinalSequence)
+		case FrameCancel:
+			to.reason = C.uint16_t(f.Cancel.Reason)
+			to.message, arena = lay(arena, f.Cancel.Message)
+		case FrameCredit:
+			to.credit = C.uint32_t(f.Credit.Frames)
+		default:
+			return i, arena
+		}
+	}
+	return min(len(laid), len(frames)), arena
+}
+
+// lay copies a part, and says where it stands.
+func lay[T []byte | string](arena []byte, part T) (C.ixt_span_t, []byte) {
+	at := C.ixt_span_t{C.uint32_t(len(arena)), C.uint32_t(len(part))}
+	return at, append(arena, part...)
+}
 
 // DecodeStreamFrames is [DecodeStreamFrames] within these limits.
 func (l Limits) DecodeStreamFrames(frames []StreamFrame, b []byte) ([]StreamFrame, int, error) {
@@ -303,9 +426,10 @@ func (l Limits) DecodeStreamFrames(frames []StreamFrame, b []byte) ([]StreamFram
 		if status := C.ixt_frame_decode_batch(bytes, length, l.max(), &found[0], batch, &count, &consumed, nil); status != C.IXT_OK {
 			return frames, done, l.decodeFirst(rest)
 		}
+		from := len(frames)
+		frames = slices.Grow(frames, int(count))[:from+int(count)]
 		for i := range found[:count] {
-			frames = append(frames, StreamFrame{})
-			frames[len(frames)-1].set(&found[i], rest)
+			frames[from+i].set(&found[i], rest)
 		}
 		done += int(consumed)
 		if count == 0 || done == len(b) {

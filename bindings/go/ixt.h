@@ -2035,7 +2035,8 @@ ixt_status_t ixt_stream_drop_ticket(ixt_stream_t *stream,
 ixt_status_t ixt_stream_grant(ixt_stream_t *stream,
                               uint32_t frames);
 
-// Says that the application has consumed so many messages: grants again once half a window is due.
+// Says that the application has consumed so many messages: grants again once half a window is due, or
+// all that was granted has been sent and consumed.
 // Without effect where grants are by hand.
 //
 // granted: NULL, or written on success: whether there is a credit frame to drain. Where it is false,

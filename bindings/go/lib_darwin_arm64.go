@@ -1,4 +1,4 @@
-//go:build !ixt_system
+//go:build !ixt_system && !ixt_source
 
 package sdk
 

@@ -93,9 +93,72 @@ func TestAMissingLibraryIsSaid(t *testing.T) {
 	if err == nil || !strings.Contains(out, "run 'make build' in a checkout of Ixt, or build with '-tags ixt_system'") {
 		t.Errorf("%v: %s", err, out)
 	}
-	t.Setenv("CGO_ENABLED", "0")
-	out, err = command(t, folder, "build", "-o", os.DevNull, ".")
-	if err == nil || !strings.Contains(out, "ixt_needs_cgo") {
+	_ = os.Remove(filepath.Join(module, "lib", "source", "libixt.a"))
+	_ = os.Remove(filepath.Join(module, "lib", "source", "libixt_digest.h"))
+	out, err = command(t, folder, "build", "-tags", "ixt_source", "-o", os.DevNull, ".")
+	if err == nil || !strings.Contains(out, "run 'bindings/go/lib/build.sh' in a checkout of Ixt") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// The platform is what is said, and nothing else that does not compile there.
+func TestAMissingPlatformIsSaid(t *testing.T) {
+	folder := program(t, here(t), quickStart(t))
+	for _, setting := range [][2]string{{"CGO_ENABLED", "0"}, {"GOARCH", "riscv64"}, {"GOOS", "windows"}} {
+		t.Run(setting[0]+"="+setting[1], func(t *testing.T) {
+			t.Setenv(setting[0], setting[1])
+			out, err := command(t, folder, "build", "-o", os.DevNull, ".")
+			said := "undefined: ixt_needs_cgo_and_on_this_platform_tags_ixt_system_or_ixt_source"
+			if err == nil || !strings.Contains(out, said) || strings.Count(out, "undefined: ") != 1 {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
+// The archive of lib/build.sh, on a platform that has no folder.
+func TestASourceBuild(t *testing.T) {
+	module := copyModule(t)
+	for _, file := range []string{"libixt.a", "libixt_digest.h"} {
+		must(t, os.Rename(filepath.Join(module, "lib", runtime.GOOS+"_"+runtime.GOARCH, file), filepath.Join(module, "lib", "source", file)))
+	}
+	folder := program(t, module, quickStart(t))
+	if out, err := command(t, folder, "run", "-tags", "ixt_source", "."); err != nil || out != "hello, alice\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A program with another Rust library in it, each archive with a standard library and a panic handler of its own.
+func TestTwoRustLibrariesInOneProgram(t *testing.T) {
+	folder := program(t, here(t), strings.Replace(quickStart(t), "func main() {", "func main() {\n\tother()\n", 1))
+	write(t, filepath.Join(folder, "other.rs"), `
+/// What only a standard library has: an allocation, formatting, a panic that is caught, a thread.
+#[unsafe(no_mangle)]
+pub extern "C" fn other_library() -> i32 {
+    let said = format!("{:?}", vec![1, 2, 3]).len() as i32;
+    std::panic::set_hook(Box::new(|_| {}));
+    let caught = std::panic::catch_unwind(|| if std::env::args().count() > 0 { panic!("planted") }).is_err();
+    said + i32::from(caught) + std::thread::spawn(|| 1).join().unwrap()
+}
+`)
+	rust := exec.Command("rustc", "--edition", "2024", "--crate-type", "staticlib", "-C", "panic=unwind", "-O", "other.rs")
+	rust.Dir = folder
+	if out, err := rust.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	write(t, filepath.Join(folder, "other.go"), `package main
+
+// #cgo LDFLAGS: ${SRCDIR}/libother.a -lm -ldl -lpthread
+// int other_library(void);
+import "C"
+
+func other() {
+	if got := C.other_library(); got != 11 {
+		panic(got)
+	}
+}
+`)
+	if out, err := command(t, folder, "run", "."); err != nil || out != "hello, alice\n" {
 		t.Errorf("%v: %s", err, out)
 	}
 }

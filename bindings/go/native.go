@@ -74,13 +74,19 @@ func cut(input []byte, span C.ixt_span_t) []byte {
 // one buffer, and the library must not be handed them then.
 func room(dst []byte, n int, input []byte) []byte {
 	dst = grow(dst, n)
-	if spare := dst[len(dst):cap(dst)]; len(input) > 0 && len(spare) > 0 {
-		to, from := uintptr(unsafe.Pointer(unsafe.SliceData(spare))), uintptr(unsafe.Pointer(unsafe.SliceData(input)))
-		if to < from+uintptr(len(input)) && from < to+uintptr(len(spare)) {
-			return append(make([]byte, 0, len(dst)+n), dst...)
-		}
+	if overlap(dst[len(dst):cap(dst)], input) {
+		return append(make([]byte, 0, len(dst)+n), dst...)
 	}
 	return dst
+}
+
+// overlap says whether two pieces of memory have a byte in common.
+func overlap(a, b []byte) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	from, to := uintptr(unsafe.Pointer(unsafe.SliceData(a))), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	return from < to+uintptr(len(b)) && to < from+uintptr(len(a))
 }
 
 // grow makes room for n more bytes.

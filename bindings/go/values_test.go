@@ -297,6 +297,90 @@ func TestInputAndOutputMayBeOneBuffer(t *testing.T) {
 	}
 }
 
+// A batch gives the bytes that single calls give, whatever its frames are, and fails as they do.
+func TestABatchIsItsSingleCalls(t *testing.T) {
+	unknown := encode(t, sdk.CreditFrame(streamID, 1))
+	unknown[40] = 9 // the union's tag
+	later, err := sdk.DecodeStreamFrame(unknown)
+	must(t, err)
+	if later.Kind.IsKnown() {
+		t.Fatalf("%v is known", later.Kind)
+	}
+	context, err := sdk.SystemContext().Encode()
+	must(t, err)
+	one := []sdk.StreamFrame{
+		sdk.OpenFrame(streamID, sdk.BidiStream, 3, context),
+		sdk.DataFrame(streamID, 0, []byte("hello")),
+		sdk.DataFrame(streamID, 1, nil),
+		sdk.DataFrame(streamID, 2, make([]byte, 64)),
+		sdk.DataFrame(streamID, 3, make([]byte, 5000)),
+		later,
+		sdk.CreditFrame(streamID, 8),
+		sdk.CancelFrame(streamID, sdk.CancelUserRequested, "enough"),
+		sdk.ErrorFrame(streamID, sdk.CodeInternal, 4, "no", []byte{1, 2}),
+		sdk.CloseFrame(streamID, sdk.CloseCompleted, 4),
+	}
+	var frames []sdk.StreamFrame
+	for range 20 {
+		frames = append(frames, one...)
+	}
+	for count := range frames {
+		var want []byte
+		for i := range frames[:count] {
+			want = append(want, encode(t, frames[i])...)
+		}
+		got, err := sdk.AppendStreamFrames([]byte("before"), frames[:count])
+		must(t, err)
+		if !bytes.Equal(got, append([]byte("before"), want...)) {
+			t.Fatalf("the batch of %d frames has other bytes", count)
+		}
+		again, read, err := sdk.DecodeStreamFrames(nil, want)
+		must(t, err)
+		if len(again) != count || read != len(want) {
+			t.Fatalf("%d frames of %d bytes, and not %d of %d", len(again), read, count, len(want))
+		}
+		for i := range again {
+			if !bytes.Equal(encode(t, again[i]), encode(t, frames[i])) {
+				t.Fatalf("frame %d of %d is another one", i, count)
+			}
+		}
+	}
+	all, err := sdk.EncodeStreamFrames(frames)
+	must(t, err)
+	if want, _ := sdk.AppendStreamFrames(nil, frames); !bytes.Equal(all, want) {
+		t.Error("EncodeStreamFrames has other bytes")
+	}
+
+	for place := range 40 {
+		refused := append([]sdk.StreamFrame(nil), frames[:40]...)
+		refused[place] = sdk.CancelFrame(streamID, sdk.CancelUserRequested, "a\x00b")
+		_, want := sdk.EncodeStreamFrame(&refused[place])
+		got, err := sdk.AppendStreamFrames([]byte("before"), refused)
+		is(t, err, sdk.ErrBadText)
+		if string(got) != "before" || err.Error() != want.Error() {
+			t.Fatalf("%q and %v, and not %v", got, err, want)
+		}
+	}
+	_, err = sdk.LimitPayload(4999).AppendStreamFrames(nil, one)
+	is(t, err, sdk.ErrFrameTooLarge)
+
+	// What stands in the room for the output is read before it is written over.
+	buffer := make([]byte, 8192)
+	var cut []sdk.StreamFrame
+	for i := range 40 {
+		payload := buffer[100+64*i:][:64]
+		payload[0] = byte(i)
+		cut = append(cut, sdk.DataFrame(streamID, uint64(i), payload))
+	}
+	want, err := sdk.AppendStreamFrames(nil, cut)
+	must(t, err)
+	got, err := sdk.AppendStreamFrames(buffer[:0], cut)
+	must(t, err)
+	if !bytes.Equal(got, want) {
+		t.Error("the output was written over the input")
+	}
+}
+
 func TestHotPathsAllocateNothing(t *testing.T) {
 	if debugging {
 		t.Skip("every call collects garbage")
@@ -308,6 +392,9 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 	var decoded sdk.StreamFrame
 	many := bytes.Repeat(encoded, 64)
 	frames := make([]sdk.StreamFrame, 0, 128)
+	batch, _, err := sdk.DecodeStreamFrames(nil, many)
+	must(t, err)
+	wide := make([]byte, 0, 16<<10)
 
 	engine, err := sdk.NewOpener(sdk.BidiStream, sdk.StreamConfig{AgreedCredit: 1<<31 - 1})
 	must(t, err)
@@ -332,6 +419,10 @@ func TestHotPathsAllocateNothing(t *testing.T) {
 			return err
 		},
 		"DecodeStreamFrameInto": func() error { return sdk.DecodeStreamFrameInto(&decoded, encoded) },
+		"AppendStreamFrames": func() (err error) {
+			wide, err = sdk.AppendStreamFrames(wide[:0], batch)
+			return err
+		},
 		"DecodeStreamFrames": func() (err error) {
 			frames, _, err = sdk.DecodeStreamFrames(frames[:0], many)
 			return err

@@ -3,19 +3,9 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-if ! ruby -e 'require "ffi"; require "minitest"' 2>/dev/null; then
-    echo 'ruby: skipped, for Ruby with ffi and minitest is not here (Debian: apt-get install ruby ruby-ffi ruby-minitest)'
-    exit 0
-fi
-
-cargo build --quiet --release --locked -p ixt-uniffi
-target=$(cargo metadata --format-version 1 --no-deps --locked --offline |
-    sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-case $(uname -s) in
-Darwin) suffix=dylib ;;
-*) suffix=so ;;
-esac
-export IXT_LIBRARY="$target/release/libixt_uniffi.$suffix"
+tools/toolchain.sh ruby
+IXT_LIBRARY=$(bindings/uniffi/library.sh)
+export IXT_LIBRARY
 for test in bindings/ruby/test/*_test.rb; do
     ruby -Ibindings/ruby/lib "$test"
 done

@@ -1,7 +1,7 @@
 // swift-tools-version:5.9
 import PackageDescription
 
-// The native library, libixt_uniffi, is built by `cargo build --release -p ixt-uniffi`; the README says how it is found.
+// The native library, libixt_uniffi, is built by `bindings/uniffi/library.sh`; the README says how it is found.
 let package = Package(
     name: "Ixt",
     platforms: [.macOS(.v12), .iOS(.v15)],

@@ -3,21 +3,16 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-target=$(cargo metadata --format-version 1 --no-deps --locked --offline |
-    sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-case $(uname -s) in
-Darwin) suffix=dylib ;;
-*) suffix=so ;;
-esac
 # Apart, so that Kotlin's library has no more of it than Kotlin uses.
 cargo build --quiet --release --locked -p ixt-kotlin
-cargo build --quiet --release --locked -p ixt-uniffi
+library=$(bindings/uniffi/library.sh)
+release=$(dirname "$library") suffix=${library##*.}
 cargo build --quiet --locked -p ixt-bindgen
 
 # generate LANGUAGE LIBRARY DIRECTORY; the generator leaves blanks at the ends of lines
 generate() {
     mkdir -p "$3"
-    "$target/debug/ixt-bindgen" "$1" "$target/release/lib$2.$suffix" "$3"
+    "${release%/*}/debug/ixt-bindgen" "$1" "$release/lib$2.$suffix" "$3"
     find "$3" -type f -exec sed -i.bak -e 's/[[:blank:]]*$//' {} +
     find "$3" -name '*.bak' -exec rm {} +
 }

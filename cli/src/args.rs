@@ -75,6 +75,153 @@ pub(crate) enum Command {
     /// of output with its result, the frames to transmit, the events and the state. A further line that
     /// names an endpoint begins a new stream.
     Trace,
+    /// Run a host: modules connect to it and call each other through it
+    ///
+    /// Without a policy everybody who can reach the socket may do everything, so a Unix socket is for its user
+    /// alone, and any other address needs a policy. Stops in order at the first interrupt.
+    Host(Host),
+    /// Call a service
+    ///
+    /// Standard input is the message, or with --lines every line is one; the answers go to standard output.
+    Call(Call),
+    /// List the modules of a host
+    Modules(At),
+    /// Show the streams that go through a host
+    Streams(Streams),
+    /// Copy the frames of chosen streams into a capture that `ixt inspect` reads
+    Tap(Tap),
+}
+
+/// Where the host is.
+#[derive(Debug, Args)]
+pub(crate) struct At {
+    /// unix:///path, tcp://host:port or tls://host:port
+    #[arg(long, value_name = "URL", env = "IXT_HOST")]
+    pub(crate) host: String,
+
+    /// The name under which to call, in place of one that no other process has; a policy may bind it to a token
+    #[arg(long, value_name = "NAME")]
+    pub(crate) module: Option<String>,
+
+    /// The file with the module's token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// The certificates to trust on a tls:// address, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_roots: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Host {
+    /// unix:///path, tcp://host:port or tls://host:port
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+
+    /// Who may do what, in TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// The certificate chain for a tls:// address, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// The key of the certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Where a line of JSON for each refusal goes; - is standard error
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(crate) audit: PathBuf,
+
+    /// How long calls may take to finish when it stops, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) grace: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    #[command(flatten)]
+    pub(crate) at: At,
+
+    /// The service
+    pub(crate) service: String,
+
+    /// How many messages each side sends
+    #[arg(long, value_enum, default_value_t = Kind::Unary)]
+    pub(crate) kind: Kind,
+
+    /// Every line of standard input is a message, and every answer a line
+    #[arg(long)]
+    pub(crate) lines: bool,
+
+    /// The message, in place of standard input
+    #[arg(long, value_name = "TEXT", conflicts_with = "lines")]
+    pub(crate) data: Option<String>,
+
+    /// A capability of the call; may be given again
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) capability: Vec<String>,
+
+    /// A metadata entry; may be given again
+    #[arg(long, value_name = "KEY=VALUE", value_parser = entry)]
+    pub(crate) metadata: Vec<(String, String)>,
+
+    /// The operator for whom it calls, in place of the module itself
+    #[arg(long, value_name = "NAME")]
+    pub(crate) operator: Option<String>,
+
+    /// The call is cancelled after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+}
+
+fn entry(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("a metadata entry is KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// One there, one back
+    Unary,
+    /// Any number there, one back
+    Client,
+    /// One there, any number back
+    Server,
+    /// Any number each way
+    Bidi,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Streams {
+    #[command(flatten)]
+    pub(crate) at: At,
+
+    /// Show them again every so many seconds, until interrupted
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) watch: Option<f64>,
+
+    /// One line of JSON each
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tap {
+    #[command(flatten)]
+    pub(crate) at: At,
+
+    /// Where the capture goes; - is standard output
+    pub(crate) file: PathBuf,
+
+    /// Only streams of this module, calling or called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) of: Option<String>,
+
+    /// Only streams to this target, such as service:thumbs
+    #[arg(long, value_name = "TARGET")]
+    pub(crate) target: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -3,10 +3,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod call;
+mod host;
 mod inspect;
 mod lines;
 mod style;
 mod trace;
+mod watch;
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
@@ -24,6 +27,11 @@ fn main() -> ExitCode {
         }
         Command::Inspect(options) => inspect::run(&options),
         Command::Trace => trace::run(),
+        Command::Host(options) => on_tokio(host::run(&options)),
+        Command::Call(options) => on_tokio(call::run(&options)),
+        Command::Modules(at) => on_tokio(watch::modules(&at)),
+        Command::Streams(options) => on_tokio(watch::streams(&options)),
+        Command::Tap(options) => on_tokio(watch::tap(&options)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -35,6 +43,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs what waits for sockets; an interrupt ends what does not end by itself.
+fn on_tokio(work: impl Future<Output = io::Result<bool>>) -> io::Result<bool> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 fn complain(error: &io::Error) {

@@ -305,6 +305,48 @@ fn readers_agree(bytes: &[u8], verdict: impl Fn(&[u8]) -> Result<String, ErrorKi
     }
 }
 
+/// A message with each of its bits changed, one at a time, behind its table.
+fn readers_agree_on_each_bit(message: &[u8], verdict: impl Fn(&[u8]) -> Result<String, ErrorKind>) {
+    for bit in 8 * 8..message.len() * 8 {
+        let mut changed = message.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        readers_agree(&changed, &verdict);
+    }
+}
+
+#[test]
+fn readers_agree_on_each_bit_of_a_frame() {
+    let id = StreamId::new([7; 16]).expect("an id");
+    for frame in [
+        StreamFrame::open(id, InteractionKind::BidiStream, 3, vec![0; 9]),
+        StreamFrame::data(id, 1, vec![5; 9]),
+        StreamFrame::error(id, StreamErrorCode::Internal, 3, "eight by".into(), vec![0; 9]),
+        StreamFrame::close(id, CloseReason::Idle, 4),
+        StreamFrame::cancel(id, CancelReason::Shutdown, "seven b".into()),
+        StreamFrame::credit(id, 5),
+    ] {
+        readers_agree_on_each_bit(&frame.encode().expect("within the limits"), frame_verdict);
+    }
+}
+
+#[test]
+fn readers_agree_on_each_bit_of_a_context() {
+    for target in [Target::Module("t".into()), Target::Reply([1; 16])] {
+        let context = InvocationContext::builder()
+            .correlation_id([1; 16])
+            .source_module("seven b")
+            .target(target)
+            .subject(Subject::Operator("eight by".into()))
+            .token_ref([0; 9])
+            .capabilities(["a", "b.*", "eight by"])
+            .metadata("a", "")
+            .metadata("eight-by", "v")
+            .build()
+            .expect("within the limits");
+        readers_agree_on_each_bit(&context.encode(), context_verdict);
+    }
+}
+
 /// Changes to a valid message: bytes, whole words that look like pointers, and the length.
 #[derive(Debug, Clone)]
 enum Change {

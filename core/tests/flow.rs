@@ -19,18 +19,27 @@ fn pair(kind: InteractionKind) -> (Stream, Stream) {
     let open = opener.open(id(), 4, &[]).unwrap();
     assert!(matches!(responder.receive(open), Received::Opened(_)));
     carry(&mut responder, &mut opener);
-    while opener.poll_event().is_some() {}
+    drained(&mut opener);
     (opener, responder)
 }
 
 fn carry(from: &mut Stream, to: &mut Stream) {
-    while let Some(frame) = from.poll_transmit() {
+    for frame in transmitted(from) {
         let _ = to.receive(frame.as_ref());
     }
 }
 
+/// All that waits to leave, which has an end.
+fn transmitted(stream: &mut Stream) -> Vec<StreamFrame> {
+    let frames: Vec<StreamFrame> = std::iter::from_fn(|| stream.poll_transmit()).take(9).collect();
+    assert!(frames.len() < 9, "frames without end: {frames:?}");
+    frames
+}
+
 fn drained(stream: &mut Stream) -> Vec<Event> {
-    std::iter::from_fn(|| stream.poll_event()).collect()
+    let events: Vec<Event> = std::iter::from_fn(|| stream.poll_event()).take(99).collect();
+    assert!(events.len() < 99, "events without end: {events:?}");
+    events
 }
 
 #[test]
@@ -43,6 +52,30 @@ fn an_endpoint_tells_what_it_is() {
     );
     assert_eq!((opener.id(), Stream::responder(Config::default()).id()), (Some(id()), None));
     assert_eq!(opener.next_timeout(), None);
+}
+
+#[test]
+fn an_endpoint_tells_whether_it_sends_exactly_one_message() {
+    use InteractionKind::{BidiStream, ClientStream, ServerStream, Unary};
+    for (kind, opens, responds) in [
+        (Unary, true, true),
+        (ClientStream, false, true),
+        (ServerStream, true, false),
+        (BidiStream, false, false),
+    ] {
+        let (opener, responder) = pair(kind);
+        assert_eq!((opener.sends_exactly_one(), responder.sends_exactly_one()), (opens, responds), "{kind}");
+    }
+}
+
+#[test]
+fn an_endpoint_counts_what_it_received() {
+    let (mut opener, mut responder) = pair(InteractionKind::BidiStream);
+    assert_eq!(responder.received(), 0);
+    for number in 1..=3 {
+        let _ = responder.receive(opener.try_send(b"x").unwrap());
+        assert_eq!((responder.received(), opener.sent(), opener.received()), (number, number, 0));
+    }
 }
 
 #[test]
@@ -70,6 +103,7 @@ fn in_bidi_the_reason_that_is_not_success_stands() {
     ] {
         let (mut opener, mut responder) = pair(InteractionKind::BidiStream);
         opener.close(own).unwrap();
+        assert_eq!(opener.outcome(), None, "one direction is open");
         responder.close(peer).unwrap();
         carry(&mut responder, &mut opener);
         assert_eq!(opener.outcome(), Some(&Outcome::Completed(expected)), "{own} and {peer}");
@@ -109,8 +143,10 @@ fn a_terminal_frame_displaces_a_close_that_has_not_left() {
     let (mut opener, _) = pair(InteractionKind::BidiStream);
     opener.close(CloseReason::Completed).unwrap();
     opener.cancel(CancelReason::UserRequested, "never mind").unwrap();
-    let frames: Vec<StreamFrame> = std::iter::from_fn(|| opener.poll_transmit()).collect();
-    assert_eq!(frames, [Frame::cancel(id(), CancelReason::UserRequested, "never mind".to_owned())]);
+    assert_eq!(
+        transmitted(&mut opener),
+        [Frame::cancel(id(), CancelReason::UserRequested, "never mind".to_owned())]
+    );
 }
 
 #[test]

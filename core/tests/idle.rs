@@ -6,7 +6,7 @@ use std::cell::Cell;
 use ixt_core::flow::{Config, Event, Received, Stream};
 use ixt_core::stream::{InteractionKind, StreamId};
 
-/// The bound of issue 3.
+/// What an idle stream may take.
 const BOUND: usize = 256;
 
 struct Held;

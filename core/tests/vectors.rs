@@ -49,6 +49,7 @@ impl Message {
                 let mut room = vec![0xaa; bytes.len() + 1];
                 assert_eq!(frame.encode_to_slice(&mut room, limits)?, bytes.len());
                 assert_eq!(room[..bytes.len()], bytes);
+                assert_eq!(frame.encode_to_slice(&mut room[..bytes.len()], limits)?, bytes.len());
                 let short = frame.encode_to_slice(&mut room[..bytes.len() - 1], limits);
                 assert_eq!(kind(short), ErrorKind::BufferTooSmall);
                 Ok(Decoded { text: frame_to_json(&frame), bytes })
@@ -61,6 +62,7 @@ impl Message {
                 let mut room = vec![0xaa; bytes.len() + 1];
                 assert_eq!(context.encode_to_slice(&mut room)?, bytes.len());
                 assert_eq!(room[..bytes.len()], bytes);
+                assert_eq!(context.encode_to_slice(&mut room[..bytes.len()])?, bytes.len());
                 let short = context.encode_to_slice(&mut room[..bytes.len() - 1]);
                 assert_eq!(kind(short), ErrorKind::BufferTooSmall);
                 Ok(Decoded { text: context_to_json(&context), bytes })

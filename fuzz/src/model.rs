@@ -306,7 +306,8 @@ impl Model {
                     return Err(ErrorKind::InvalidGrant);
                 }
                 let due = self.consumed + u64::from(frames);
-                let grants = due >= u64::from((window / 2).max(1));
+                let all = self.outstanding == 0 && u64::from(frames) == self.unconsumed;
+                let grants = due >= u64::from((window / 2).max(1)) || all;
                 if grants && self.outstanding + due > MAX_CREDIT {
                     return Err(ErrorKind::WindowOverflow);
                 }

@@ -15,6 +15,7 @@ use crate::link::{Both, Half, Link, LinkId, Links, Peer, Side};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::routes::{RouteId, Routes};
+use crate::tap::Tap;
 
 /// The settings of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Host {
     opening: Vec<u8>,
     /// Kept for its memory.
     pumps: Vec<(RouteId, Side)>,
+    pub(crate) taps: Vec<Tap>,
+    pub(crate) next_tap: u64,
 }
 
 /// What of a connection is needed while it is being read.
@@ -144,6 +147,8 @@ pub struct StreamInfo {
     pub passed: [u64; 2],
     /// How long it has lived, in microseconds.
     pub age_us: u64,
+    /// For how long each has had nothing to send with, in microseconds, caller first.
+    pub blocked_us: [Option<u64>; 2],
 }
 
 impl Host {
@@ -170,6 +175,8 @@ impl Host {
             reading: None,
             opening: Vec::new(),
             pumps: Vec::new(),
+            taps: Vec::new(),
+            next_tap: 0,
         })
     }
 
@@ -387,6 +394,10 @@ impl Host {
             waiting: [of(provider, |state| state.waiting), of(caller, |state| state.waiting)],
             passed: route.passed.into_array(),
             age_us: self.now_us.saturating_sub(route.opened_us),
+            blocked_us: route
+                .blocked_us
+                .into_array()
+                .map(|since| since.map(|since| self.now_us.saturating_sub(since))),
         }
     }
 
@@ -417,11 +428,13 @@ impl Host {
     }
 
     fn relay_frame(&mut self, id: RouteId, side: Side, frame: FrameRef<'_>, bytes: &[u8]) {
+        self.tap_frame(id, bytes);
+        let now_us = self.now_us;
         let Some(route) = self.routes.get_mut(id) else { return };
         let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
         match frame.body {
             FrameBody::Data(_) => {
-                *route.passed.of_mut(side) += 1;
+                route.count(side, now_us);
                 self.command(to, to_key, Command::Data(bytes, false));
                 self.bound(id, to, to_key);
             }
@@ -469,7 +482,7 @@ impl Host {
             return;
         }
         if let Some(route) = self.routes.get_mut(id) {
-            *route.owed.of_mut(sender) -= i64::from(give);
+            route.allow(sender, give);
         }
         self.command(link, key, Command::Grant(give));
     }

@@ -25,6 +25,7 @@ mod open;
 mod policy;
 mod registry;
 mod routes;
+mod tap;
 
 pub use audit::Refusal;
 pub use host::{Host, ModuleInfo, Settings, StreamInfo};
@@ -32,6 +33,7 @@ pub use link::{LinkId, Peer};
 pub use message::{FromHost, ServiceOffer, ToHost};
 pub use name::is_name;
 pub use policy::{ModulePolicy, Policy, PolicyError};
+pub use tap::{TapFilter, TapId};
 
 /// The service to which a module announces itself.
 pub const SERVICE: &str = "ixt.host";

@@ -31,13 +31,21 @@ impl LinkId {
 pub struct Peer {
     /// The user id of the process, where the transport is a Unix socket.
     pub uid: Option<u32>,
+    /// The host's own: it may provide what begins with `ixt.`, and no policy holds for it.
+    pub is_host: bool,
 }
 
 impl Peer {
+    /// The host itself.
+    #[must_use]
+    pub const fn host() -> Self {
+        Self { uid: None, is_host: true }
+    }
+
     /// A process of this user.
     #[must_use]
     pub const fn with_uid(uid: u32) -> Self {
-        Self { uid: Some(uid) }
+        Self { uid: Some(uid), is_host: false }
     }
 }
 

@@ -152,6 +152,11 @@ impl Host {
         token: &[u8],
     ) -> Result<(), (StreamErrorCode, String)> {
         use StreamErrorCode::{InvalidArgument, PermissionDenied, ResourceExhausted, Unauthenticated};
+        if self.peer_of(link).is_some_and(|peer| peer.is_host) {
+            self.name(link, Some(module.clone()));
+            self.registry.announce(module, Announced { link, services, topics });
+            return Ok(());
+        }
         if !is_name(&module) || is_reserved(&module) {
             return Err((InvalidArgument, "the module's name is none".to_owned()));
         }

@@ -194,6 +194,8 @@ impl Host {
                 caller: i64::from(taken) - allowed,
                 provider: i64::from(open.initial_credit - metered),
             },
+            allowed: Both { caller: allowed, provider: i64::from(metered) },
+            blocked_us: Both::default(),
             closed: Both::default(),
             span: context.span_id(),
             context: open.context.into(),
@@ -203,6 +205,7 @@ impl Host {
         });
         self.remember(link, key, Half::Route(route, Side::Caller));
         self.remember(to, at_provider, Half::Route(route, Side::Provider));
+        self.tap_frame(route, bytes);
         self.list(to);
         self.pump(route, Side::Caller);
         Ok(())

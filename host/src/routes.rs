@@ -6,7 +6,7 @@ use ixt_core::connection::Key;
 use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{InteractionKind, StreamId};
 
-use crate::link::{Both, LinkId};
+use crate::link::{Both, LinkId, Side};
 
 /// Names a route while it lives.
 pub(crate) type RouteId = u64;
@@ -21,6 +21,10 @@ pub(crate) struct Route {
     /// Data frames that the reader has granted and the sender may not send yet, by who sends. Below 0 where the
     /// sender was allowed more at the open than the reader takes.
     pub(crate) owed: Both<i64>,
+    /// Data frames that each may still send, by who sends.
+    pub(crate) allowed: Both<i64>,
+    /// Since when each has had nothing to send with, by who sends.
+    pub(crate) blocked_us: Both<Option<u64>>,
     /// Who has closed its direction.
     pub(crate) closed: Both<bool>,
     pub(crate) span: [u8; 8],
@@ -31,6 +35,24 @@ pub(crate) struct Route {
     pub(crate) passed: Both<u64>,
     /// As `service:thumbs`.
     pub(crate) target: String,
+}
+
+impl Route {
+    /// A data frame of this side has come.
+    pub(crate) fn count(&mut self, side: Side, now_us: u64) {
+        *self.passed.of_mut(side) += 1;
+        *self.allowed.of_mut(side) -= 1;
+        if *self.allowed.of(side) <= 0 {
+            *self.blocked_us.of_mut(side) = Some(now_us);
+        }
+    }
+
+    /// This side may send so many more.
+    pub(crate) fn allow(&mut self, side: Side, frames: u32) {
+        *self.owed.of_mut(side) -= i64::from(frames);
+        *self.allowed.of_mut(side) += i64::from(frames);
+        *self.blocked_us.of_mut(side) = None;
+    }
 }
 
 #[derive(Debug, Default)]

@@ -4,13 +4,23 @@
 
 mod error;
 mod handle;
+#[cfg(feature = "net")]
+mod net;
 mod sender;
 mod shared;
 mod sink;
 mod sync;
+#[cfg(feature = "net")]
+pub mod testing;
 
 pub use error::{RecvError, SendError};
 pub use handle::{Settings, StreamHandle};
+#[cfg(feature = "net")]
+pub use net::{
+    Address, AddressError, Call, CallBuilder, CallContext, CallError, Client, ClientTls, ConnectError, Host,
+    HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, Next, ServerTls, Service,
+    TlsError,
+};
 pub use sender::StreamSender;
 pub use sink::{FrameSink, SinkClosed};
 
@@ -22,3 +32,6 @@ pub use ixt_core::stream::{
     CancelReason, CloseReason, FrameRef, InteractionKind, StreamErrorCode, StreamFrame, StreamId,
 };
 pub use ixt_core::{Error, ErrorKind, Limits};
+/// The host's engine, its policy, and what it tells.
+#[cfg(feature = "net")]
+pub use ixt_host as host;

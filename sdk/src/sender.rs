@@ -46,6 +46,10 @@ impl StreamSender {
 
     /// Sends one message, waiting for credit if there is none; those who wait are served in order.
     ///
+    /// What is kept is the order of credit. Two tasks that got theirs by one grant may put their messages on the
+    /// wire in either order: each sends when it runs, so that one that is not polled, or gives up, holds
+    /// nobody up. A task that awaits each send has its messages in its own order.
+    ///
     /// Dropping the future gives its place up and loses no credit.
     ///
     /// # Errors

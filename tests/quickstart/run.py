@@ -28,6 +28,8 @@ class Built:
 
     python: Path
     release: Path
+    # Whether the Kotlin SDK is in Maven's local repository.
+    installed: bool = False
 
 
 def shell(directory: Path, *command: str | Path, **environment: str) -> str:
@@ -87,11 +89,75 @@ def c(code: str, directory: Path, built: Built) -> str:
     return shell(directory, directory / "quickstart", **paths)
 
 
+POM = """<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>quickstart</groupId><artifactId>quickstart</artifactId><version>1</version>
+  <properties>
+    <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
+    <kotlin.compiler.daemon>false</kotlin.compiler.daemon>
+  </properties>
+  <dependencies><dependency>
+    <groupId>io.github.h-dv</groupId><artifactId>ixt-sdk</artifactId><version>0.1.0</version>
+  </dependency></dependencies>
+  <build>
+    <sourceDirectory>src</sourceDirectory>
+    <plugins>
+      <plugin>
+        <groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-maven-plugin</artifactId>
+        <version>KOTLIN</version>
+        <configuration><jvmTarget>17</jvmTarget></configuration>
+        <executions><execution><goals><goal>compile</goal></goals></execution></executions>
+      </plugin>
+      <plugin>
+        <groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>
+        <version>3.9.0</version>
+        <configuration><outputFile>classpath</outputFile></configuration>
+      </plugin>
+    </plugins>
+  </build>
+</project>
+"""
+
+
+def kotlin(code: str, directory: Path, built: Built) -> str:
+    """Runs a Maven project that depends on the SDK, which is put into the local repository before."""
+    sdk = ROOT / "bindings/kotlin/pom.xml"
+    if not built.installed:
+        shell(directory, "mvn", "-B", "-q", "-f", sdk, "-DskipTests", "install")
+        built.installed = True
+    version = re.search(r"<kotlin.version>(.*)</kotlin.version>", sdk.read_text(encoding="utf-8"))
+    assert version
+    (directory / "pom.xml").write_text(POM.replace("KOTLIN", version[1]))
+    (directory / "src").mkdir()
+    (directory / "src/Quickstart.kt").write_text(code)
+    shell(directory, "mvn", "-B", "-q", "compile", "dependency:build-classpath")
+    classpath = f"target/classes:{(directory / 'classpath').read_text()}"
+    return shell(directory, "java", "-cp", classpath, "QuickstartKt")
+
+
+def ruby(code: str, directory: Path, built: Built) -> str:
+    """Runs a script with the binding of the checkout and its library."""
+    (directory / "quickstart.rb").write_text(code)
+    suffix = "dylib" if sys.platform == "darwin" else "so"
+    library = str(built.release / f"libixt_uniffi.{suffix}")
+    return shell(
+        directory, "ruby", "-I", ROOT / "bindings/ruby/lib", "quickstart.rb", IXT_LIBRARY=library
+    )
+
+
 RUNNERS: dict[str, Callable[[str, Path, Built], str]] = {
     "rust": rust,
     "python": python,
     "go": go,
     "c": c,
+    "kotlin": kotlin,
+    "ruby": ruby,
+}
+
+# Pages whose example is run too, where no test of the language's own does it, and what it prints.
+USAGE = {
+    "kotlin": ("bindings/kotlin/README.md", "total: 50\n"),
+    "ruby": ("bindings/ruby/README.md", "4 messages, message 3\n"),
 }
 
 
@@ -103,20 +169,29 @@ def main() -> int:
     options = arguments.parse_args()
     built = Built(options.venv.absolute() / "bin/python", options.release.absolute())
 
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = {language: code for language, code in BLOCK.findall(page) if language in RUNNERS}
+    start = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = {language: code for language, code in BLOCK.findall(start) if language in RUNNERS}
     if missing := RUNNERS.keys() - blocks.keys():
         raise SystemExit(f"quick start: README.md has none for {', '.join(sorted(missing))}")
 
-    printed = {}
-    for language, run in RUNNERS.items():
+    def run(language: str, code: str) -> str:
         with tempfile.TemporaryDirectory(prefix="ixt-quickstart-") as directory:
-            printed[language] = run(blocks[language], Path(directory), built)
+            return RUNNERS[language](code, Path(directory), built)
+
+    printed = {}
+    for language in RUNNERS:
+        printed[language] = run(language, blocks[language])
         print(f"{language}:\n{printed[language]}", end="")
     equal = len(set(printed.values())) == 1
     failed = 0 if equal else len(printed)
-    print(f"quick starts: {len(printed) - failed} passed, {failed} failed")
-    return 0 if equal else 1
+    for language, (page, expected) in USAGE.items():
+        code = dict(BLOCK.findall((ROOT / page).read_text(encoding="utf-8")))[language]
+        said = run(language, code)
+        if said != expected:
+            print(f"{page}: its example prints {said!r} and not {expected!r}")
+            failed += 1
+    print(f"quick starts: {len(printed) + len(USAGE) - failed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -395,6 +395,8 @@ TEXT = (
         (
             ("below the threshold", receives_many),
             ("at the threshold", receives_many),
+            # Not at a responder: it fills its window at the open, which is past the threshold.
+            ("of all that was granted", opener_receiving_many),
             ("of nothing", receives_many),
             ("of more than was delivered", receives_many),
             ("grant beyond", receives_many),
@@ -523,6 +525,7 @@ SPEC: dict[str, tuple[str, ...]] = {
     "A5": ("Text: consumption (below the threshold)",),
     "A6": ("Text: consumption (at the threshold)",),
     "A7": ("Text: consumption (grant beyond)",),
+    "A8": ("Text: consumption (of all that was granted)",),
 }
 """The rows of specification 23 by their ids: each names rows of here, or single cases of them."""
 

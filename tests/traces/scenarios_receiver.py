@@ -8,6 +8,7 @@ from reference.frames import Json
 from rows import (
     anywhere,
     at_responder,
+    opener_receiving_many,
     peer_half_closes_alone,
     receives_many,
     receives_once,
@@ -421,9 +422,7 @@ def agreed_exceeds(run: Run) -> None:
     run.consume(1, transmit=[frame("credit", frames=1)], outstanding=5)
 
 
-@scenario(
-    "consume/opener-grants-nothing-at-the-open", lambda r, k: r == "opener" and receives_many(r, k)
-)
+@scenario("consume/opener-grants-nothing-at-the-open", opener_receiving_many)
 def opener_grants_nothing(run: Run) -> None:
     run.create(window=8)
     out = run.open(3, outstanding=3)
@@ -431,10 +430,53 @@ def opener_grants_nothing(run: Run) -> None:
     run.data(0)
     run.data(1)
     run.data(2, outstanding=0)
-    run.consume(3, transmit=[], outstanding=0)
+    run.consume(2, transmit=[], outstanding=0)
     run.grant(1, transmit=[frame("credit", frames=1)])
     run.data(3)
-    run.consume(1, transmit=[frame("credit", frames=4)], outstanding=4)
+    run.consume(2, transmit=[frame("credit", frames=4)], outstanding=4)
+
+
+ALL_GRANTED = f"{CONSUMPTION} (of all that was granted)"
+
+
+@scenario("consume/first-credit-below-half-the-window", opener_receiving_many, ALL_GRANTED)
+def few_at_the_open(run: Run) -> None:
+    """Nobody could send or grant any more: what was consumed is granted before half is due."""
+    run.create(window=8)
+    run.open(3, outstanding=3)
+    for sequence in range(3):
+        run.data(sequence)
+    run.consume(1, transmit=[], outstanding=0)
+    run.consume(1, transmit=[], outstanding=0)
+    run.consume(1, transmit=[frame("credit", frames=3)], outstanding=3)
+    run.consume(0, transmit=[], outstanding=3)
+    run.data(3)
+    run.data(4)
+    run.consume(2, transmit=[], outstanding=1)
+    run.data(5, outstanding=0)
+    run.consume(1, transmit=[frame("credit", frames=3)], outstanding=3)
+
+
+@scenario("consume/first-credit-of-one", opener_receiving_many, ALL_GRANTED)
+def one_at_the_open(run: Run) -> None:
+    run.create(window=LARGEST)
+    run.open(1, outstanding=1)
+    for sequence in range(3):
+        run.data(sequence, outstanding=0)
+        run.consume(1, transmit=[frame("credit", frames=1)], outstanding=1)
+
+
+@scenario("consume/first-credit-of-none-and-a-grant", opener_receiving_many, ALL_GRANTED)
+def none_at_the_open(run: Run) -> None:
+    run.create(window=8)
+    run.open(0, outstanding=0)
+    run.consume(0, result="ok", transmit=[], outstanding=0)
+    run.grant(2, transmit=[frame("credit", frames=2)])
+    run.data(0)
+    run.consume(1, transmit=[], outstanding=1)
+    run.data(1, outstanding=0)
+    run.consume(0, transmit=[], outstanding=0)
+    run.consume(1, transmit=[frame("credit", frames=2)], outstanding=2)
 
 
 @scenario(

@@ -2,11 +2,13 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use capnp::message::ScratchSpaceHeapAllocator;
 use ixt_bench::{measure, ours, peer, samples};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 /// The system's allocator, counting.
 struct Counting;
@@ -160,6 +162,16 @@ fn main() {
         );
     }
 
+    let payload = samples::payload(samples::LARGEST);
+    let payload = black_box(payload.as_slice());
+    compare(
+        "frame encode",
+        samples::LARGEST,
+        || ours::frame_encode_into(payload, &mut out),
+        "memcpy",
+        || peer::copy(payload, &mut theirs),
+    );
+
     let encoded = context.encode();
     let size = encoded.len();
     peer::context_encode_canonical(&mut theirs);
@@ -206,6 +218,9 @@ fn main() {
     compare("context decode", size, decode, "capnp, no allocation", || {
         peer::context_decode_no_alloc(&encoded);
     });
+    compare("context decode", size, decode, "capnp, owned", || peer::context_decode_owned(&encoded));
+    let owned = || ours::context_decode_owned(&encoded);
+    compare("context decode, owned", size, owned, "capnp, owned", || peer::context_decode_owned(&encoded));
     let canonical = || ours::context_decode_canonical(&encoded);
     compare("context decode, canonical alone", size, canonical, "capnp, is_canonical", || {
         peer::context_decode_canonical(&encoded);
@@ -234,6 +249,23 @@ fn main() {
     let payload = black_box(payload.as_slice());
     let mut stream = ours::sender();
     tell("try_send", 64, || ours::try_send(&mut stream, payload));
+    let mut stream = ours::granted();
+    let semaphore = Semaphore::new(16);
+    compare(
+        "try_send and grant",
+        64,
+        || ours::try_send_and_grant(&mut stream, payload),
+        "tokio Semaphore",
+        || peer::acquire_and_add(&semaphore),
+    );
+    let stream = Mutex::new(ours::granted());
+    compare(
+        "try_send and grant, in a Mutex",
+        64,
+        || ours::try_send_and_grant_locked(&stream, payload),
+        "tokio Semaphore",
+        || peer::acquire_and_add(&semaphore),
+    );
     let mut stream = ours::sender();
     compare(
         "try_send and encode",

@@ -1,9 +1,10 @@
 //! Our half. Each function is one operation; what it reads goes through `black_box`, field by field.
 
 use std::hint::black_box;
+use std::sync::{Mutex, PoisonError};
 
 use ixt_core::Limits;
-use ixt_core::flow::{Config, Stream};
+use ixt_core::flow::{Config, Received, Stream};
 use ixt_core::invocation::{ContextRef, InvocationContext, Subject, Target};
 use ixt_core::stream::{FrameBody, FrameRef};
 
@@ -126,6 +127,12 @@ pub fn context_decode_canonical(bytes: &[u8]) {
     context_read(&ContextRef::decode_canonical(black_box(bytes)).expect("canonical"));
 }
 
+/// Decodes a context into one that owns its bytes.
+#[inline]
+pub fn context_decode_owned(bytes: &[u8]) {
+    black_box(InvocationContext::decode(black_box(bytes)).expect("valid"));
+}
+
 /// A sender with more credit than a run spends.
 pub fn sender() -> Stream {
     Stream::sender(samples::stream_id(), u32::MAX, Config::default())
@@ -136,6 +143,36 @@ pub fn sender() -> Stream {
 pub fn try_send(stream: &mut Stream, payload: &[u8]) {
     let frame = black_box(stream).try_send(black_box(payload)).expect("credit");
     black_box(frame);
+}
+
+/// Takes a credit frame of one from the peer, and drains what it causes.
+#[inline]
+fn grant(stream: &mut Stream) {
+    let received = stream.receive(FrameRef::credit(samples::stream_id(), black_box(1)));
+    assert!(matches!(received, Received::Done), "the credit counts");
+    while let Some(event) = stream.poll_event() {
+        black_box(event);
+    }
+}
+
+/// Spends a credit, and is granted one.
+#[inline]
+pub fn try_send_and_grant(stream: &mut Stream, payload: &[u8]) {
+    try_send(stream, payload);
+    grant(black_box(stream));
+}
+
+/// The same with a lock around each, as who shares a stream between threads has it.
+#[inline]
+pub fn try_send_and_grant_locked(stream: &Mutex<Stream>, payload: &[u8]) {
+    let lock = || black_box(stream).lock().unwrap_or_else(PoisonError::into_inner);
+    try_send(&mut lock(), payload);
+    grant(&mut lock());
+}
+
+/// A sender that has little credit and is granted more.
+pub fn granted() -> Stream {
+    Stream::sender(samples::stream_id(), 16, Config::default())
 }
 
 /// Spends a credit and encodes the frame, ready to write.

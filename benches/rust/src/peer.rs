@@ -8,6 +8,8 @@ use capnp::serialize;
 use ixt_core::wire::generated::ipc_streaming_capnp::stream_frame;
 use ixt_core::wire::generated::module_capnp::{actor_subject, invocation_context, message_target};
 
+use tokio::sync::Semaphore;
+
 use crate::samples;
 
 fn words_of(id: [u8; 16]) -> (u64, u64) {
@@ -193,4 +195,68 @@ pub fn context_decode_canonical(mut bytes: &[u8]) {
     let message = message.expect("valid");
     assert!(message.is_canonical().expect("valid"));
     context_read(&message);
+}
+
+/// What [`context_decode_owned`] copies a context to: the same fields as ours, each of its own.
+pub struct OwnedContext {
+    /// Ids, deadline and trace flags.
+    pub numbers: [u64; 6],
+    /// Source module, target and subject.
+    pub names: [String; 3],
+    /// The token's handle.
+    pub token_ref: Vec<u8>,
+    /// The capabilities.
+    pub capabilities: Vec<String>,
+    /// The metadata.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// Decodes a context and copies its fields, so that the message need not be kept.
+pub fn context_decode_owned(mut bytes: &[u8]) {
+    let text =
+        |found: capnp::Result<capnp::text::Reader<'_>>| found.expect("valid").to_string().expect("UTF-8");
+    let message =
+        serialize::read_message_from_flat_slice(black_box(&mut bytes), ReaderOptions::new()).expect("valid");
+    let context: invocation_context::Reader<'_> = message.get_root().expect("valid");
+    let actor = context.get_actor().expect("valid");
+    let target = match context.get_target().expect("valid").which() {
+        Ok(message_target::Service(name)) => text(name),
+        _ => unreachable!("a service"),
+    };
+    let subject = match actor.get_subject().expect("valid").which() {
+        Ok(actor_subject::Operator(name)) => text(name),
+        _ => unreachable!("an operator"),
+    };
+    black_box(OwnedContext {
+        numbers: [
+            context.get_correlation_high(),
+            context.get_correlation_low(),
+            context.get_span_id(),
+            context.get_parent_span_id(),
+            u64::from(context.get_trace_flags()),
+            context.get_deadline_ms(),
+        ],
+        names: [text(context.get_source_module()), target, subject],
+        token_ref: actor.get_token_ref().expect("valid").to_vec(),
+        capabilities: actor.get_capabilities().expect("valid").iter().map(text).collect(),
+        metadata: context
+            .get_metadata()
+            .expect("valid")
+            .iter()
+            .map(|entry| (text(entry.get_key()), text(entry.get_value())))
+            .collect(),
+    });
+}
+
+/// Copies bytes into a buffer that is used again.
+pub fn copy(bytes: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend_from_slice(black_box(bytes));
+    black_box(&mut *out);
+}
+
+/// Takes a permit and gives one: tokio's counterpart of a credit that is spent and granted.
+pub fn acquire_and_add(semaphore: &Semaphore) {
+    black_box(semaphore).try_acquire().expect("a permit").forget();
+    black_box(semaphore).add_permits(black_box(1));
 }

@@ -8,6 +8,8 @@ use ixt_core::stream::StreamId;
 
 /// Payload sizes in bytes.
 pub const SIZES: [usize; 3] = [64, 1 << 10, 64 << 10];
+/// The payload that is compared with a plain copy, in bytes: the largest that the limits allow.
+pub const LARGEST: usize = 1 << 20;
 /// The sequence of the data frame.
 pub const SEQUENCE: u64 = 7;
 /// Its stream id.

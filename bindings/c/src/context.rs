@@ -10,8 +10,7 @@ use ixt_core::invocation::{ChildSpec, Context, ContextRef, InvocationContext, Su
 use ixt_core::{Error, ErrorKind};
 
 use crate::error::ixt_error_t;
-use crate::ffi::{Bytes, BytesOut};
-use crate::frame::text;
+use crate::ffi::{Bytes, BytesOut, utf8};
 use crate::guard::{guard, guard_with, required};
 use crate::span::{ixt_slice_t, ixt_span_t};
 use crate::status::ixt_status_t;
@@ -217,7 +216,7 @@ impl ixt_context_view_t {
     /// The parts that stand in `input`.
     fn parts<'a>(&self, input: &'a [u8]) -> Result<Parts<'a, impl Texts<'a>, impl Pairs<'a>>, Error> {
         let bytes = move |span: ixt_span_t, field: &'static str| {
-            span.get(input).map_err(|kind| Error::new(kind).in_field(field))
+            span.get(input).map_err(|kind| Fault { kind, field })
         };
         // One check of UTF-8 does for all pieces of an input that is little else than them.
         let whole = if input.len() <= IXT_MAX_CONTEXT { std::str::from_utf8(input).ok() } else { None };
@@ -274,10 +273,12 @@ impl ixt_context_view_t {
 impl ixt_context_value_t {
     /// The parts that its pointers lead to.
     fn parts<'a>(&'a self) -> Result<Parts<'a, impl Texts<'a>, impl Pairs<'a>>, Error> {
-        fn bytes<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a [u8], Error> {
-            slice.get().map_err(|kind| Error::new(kind).in_field(field))
+        #[inline]
+        fn bytes<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a [u8], Fault> {
+            slice.get().map_err(|kind| Fault { kind, field })
         }
-        fn string<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a str, Error> {
+        #[inline]
+        fn string<'a>(slice: &'a ixt_slice_t, field: &'static str) -> Result<&'a str, Fault> {
             text(bytes(slice, field)?, field)
         }
         let target = match self.target_kind {
@@ -314,13 +315,34 @@ impl ixt_context_value_t {
     }
 }
 
+/// Why a part cannot be taken. An error is made of it once: there is nothing to drop, so that taking the
+/// parts that are sound costs less.
+#[derive(Clone, Copy)]
+struct Fault {
+    kind: ErrorKind,
+    field: &'static str,
+}
+
+impl From<Fault> for Error {
+    #[cold]
+    fn from(fault: Fault) -> Self {
+        Error::new(fault.kind).in_field(fault.field)
+    }
+}
+
+/// UTF-8, or the fault that names the field.
+#[inline]
+fn text<'a>(bytes: &'a [u8], field: &'static str) -> Result<&'a str, Fault> {
+    utf8(bytes).ok_or(Fault { kind: ErrorKind::BadText, field })
+}
+
 /// Capabilities, each of which is checked as it is taken.
-trait Texts<'a>: Iterator<Item = Result<&'a str, Error>> {}
-impl<'a, I: Iterator<Item = Result<&'a str, Error>>> Texts<'a> for I {}
+trait Texts<'a>: Iterator<Item = Result<&'a str, Fault>> {}
+impl<'a, I: Iterator<Item = Result<&'a str, Fault>>> Texts<'a> for I {}
 
 /// Metadata, each entry of which is checked as it is taken.
-trait Pairs<'a>: Iterator<Item = Result<(&'a str, &'a str), Error>> {}
-impl<'a, I: Iterator<Item = Result<(&'a str, &'a str), Error>>> Pairs<'a> for I {}
+trait Pairs<'a>: Iterator<Item = Result<(&'a str, &'a str), Fault>> {}
+impl<'a, I: Iterator<Item = Result<(&'a str, &'a str), Fault>>> Pairs<'a> for I {}
 
 /// What both forms come to.
 struct Parts<'a, C, M> {
@@ -338,9 +360,11 @@ struct Parts<'a, C, M> {
 }
 
 impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
-    fn build(self) -> Result<ContextRef<'a>, Error> {
+    /// Builds the context and hands it on where it stands: it is large, and every move of it would show.
+    #[inline]
+    fn build<R>(self, then: impl FnOnce(&ContextRef<'a>) -> Result<R, Error>) -> Result<R, Error> {
         let mut fault = None;
-        let builder = ContextRef::builder()
+        let built = ContextRef::builder()
             .correlation_id(self.correlation_id)
             .span_id(self.span_id)
             .parent_span_id(self.parent_span_id)
@@ -351,10 +375,13 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
             .subject(self.subject)
             .token_ref(self.token_ref)
             .capabilities(whole(self.capabilities, &mut fault))
-            .metadata_entries(whole(self.metadata, &mut fault));
-        match fault {
-            Some(error) => Err(error),
-            None => builder.build(),
+            .metadata_entries(whole(self.metadata, &mut fault))
+            .build();
+        // What was built up to a fault means nothing.
+        match (fault, &built) {
+            (Some(fault), _) => Err(fault.into()),
+            (None, Ok(context)) => then(context),
+            (None, Err(error)) => Err(error.clone()),
         }
     }
 
@@ -363,8 +390,8 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
         parent: &ContextRef<'_>,
         inherit_capabilities: bool,
     ) -> Result<InvocationContext, Error> {
-        let capabilities = self.capabilities.collect::<Result<Vec<_>, Error>>()?;
-        let metadata = self.metadata.collect::<Result<Vec<_>, Error>>()?;
+        let capabilities = self.capabilities.collect::<Result<Vec<_>, Fault>>()?;
+        let metadata = self.metadata.collect::<Result<Vec<_>, Fault>>()?;
         let refuse = |field: &'static str| Err(Error::new(ErrorKind::InvalidArgument).in_field(field));
         // What is the parent's alone must not look as if it could be said.
         if self.correlation_id != [0; 16] {
@@ -397,10 +424,11 @@ impl<'a, C: Texts<'a>, M: Pairs<'a>> Parts<'a, C, M> {
     }
 }
 
-/// What comes before the first error, which goes to `fault`; nothing where there is one already.
+/// What comes before the first fault, which goes to `fault`; nothing where there is one already.
+#[inline]
 fn whole<T>(
-    items: impl Iterator<Item = Result<T, Error>>,
-    fault: &mut Option<Error>,
+    items: impl Iterator<Item = Result<T, Fault>>,
+    fault: &mut Option<Fault>,
 ) -> impl Iterator<Item = T> {
     let mut items = items;
     std::iter::from_fn(move || match items.next()? {
@@ -527,7 +555,7 @@ pub extern "C" fn ixt_context_encode(
 ) -> ixt_status_t {
     guard_with(error, || {
         let (value, written) = (required(value)?, required(written)?);
-        emit(&value.parts()?.build()?, out, capacity, written)
+        value.parts()?.build(|context| emit(context, out, capacity, written))
     })
 }
 
@@ -556,7 +584,7 @@ pub extern "C" fn ixt_context_view_encode(
             let context = view.original(bytes)?;
             return put(context.encode_to_slice(out.get(capacity)?), || context.encoded_len(), written);
         }
-        emit(&view.parts(bytes)?.build()?, out, capacity, written)
+        view.parts(bytes)?.build(|context| emit(context, out, capacity, written))
     })
 }
 

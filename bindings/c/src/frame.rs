@@ -10,7 +10,7 @@ use ixt_core::wire::{Split, split};
 use ixt_core::{Error, ErrorKind, Limits};
 
 use crate::error::ixt_error_t;
-use crate::ffi::{Bytes, BytesOut, FramesIn, FramesOut};
+use crate::ffi::{Bytes, BytesOut, FramesIn, FramesOut, utf8};
 use crate::guard::{guard, guard_with, required};
 use crate::span::{MAX_INPUT, ixt_span_t};
 use crate::status::ixt_status_t;
@@ -166,24 +166,8 @@ pub struct ixt_frame_t {
 
 impl ixt_frame_t {
     /// The frame that was decoded from `message`, a part of `input`.
-    #[inline(always)] // It is filled where it is to stand; to move it costs more than to fill it.
     pub(crate) fn of(frame: &FrameRef<'_>, message: &[u8], input: &[u8]) -> Self {
-        let mut out = Self {
-            stream_id: *frame.stream_id.as_bytes(),
-            sequence: 0,
-            credit: 0,
-            kind: frame.body.tag(),
-            tag: frame.body.tag(),
-            interaction: 0,
-            code: 0,
-            reason: 0,
-            reserved: 0,
-            context: ixt_span_t::default(),
-            payload: ixt_span_t::default(),
-            message: ixt_span_t::default(),
-            details: ixt_span_t::default(),
-            frame: ixt_span_t::of(message, input),
-        };
+        let mut out = Self::begin(frame.stream_id, frame.body.tag(), message, input);
         match frame.body {
             FrameBody::Open(open) => {
                 out.interaction = open.interaction.raw();
@@ -215,8 +199,54 @@ impl ixt_frame_t {
         out
     }
 
-    /// The frame whose parts stand in `input`.
+    /// The data frame that was decoded from `message`, a part of `input`: of nearly all frames, and filled
+    /// where it is to stand.
+    #[inline(always)]
+    pub(crate) fn of_data(id: StreamId, data: StreamData<&[u8]>, message: &[u8], input: &[u8]) -> Self {
+        Self {
+            sequence: data.sequence,
+            payload: ixt_span_t::of(data.payload, input),
+            ..Self::begin(id, ixt_frame_kind::IXT_FRAME_DATA as u16, message, input)
+        }
+    }
+
+    #[inline(always)]
+    fn begin(id: StreamId, tag: u16, message: &[u8], input: &[u8]) -> Self {
+        Self {
+            stream_id: *id.as_bytes(),
+            sequence: 0,
+            credit: 0,
+            kind: tag,
+            tag,
+            interaction: 0,
+            code: 0,
+            reason: 0,
+            reserved: 0,
+            context: ixt_span_t::default(),
+            payload: ixt_span_t::default(),
+            message: ixt_span_t::default(),
+            details: ixt_span_t::default(),
+            frame: ixt_span_t::of(message, input),
+        }
+    }
+
+    /// Writes the frame whose parts stand in `input`.
     #[inline]
+    fn encode_to_slice(&self, input: &[u8], limits: Limits, out: &mut [u8]) -> Result<usize, Error> {
+        // Nearly all are data frames, and those need not become one of seven kinds on the way.
+        if self.kind == ixt_frame_kind::IXT_FRAME_DATA as u16
+            && let Ok(payload) = self.payload.get(input)
+        {
+            let data = StreamData { sequence: self.sequence, payload };
+            if let Some(length) = FrameRef::encode_data(StreamId::new(self.stream_id)?, data, out, limits) {
+                return Ok(length);
+            }
+        }
+        self.get(input)?.encode_to_slice(out, limits)
+    }
+
+    /// The frame whose parts stand in `input`.
+    #[inline(never)]
     pub(crate) fn get<'a>(&self, input: &'a [u8]) -> Result<FrameRef<'a>, Error> {
         let stream_id = StreamId::new(self.stream_id)?;
         let place = |span: ixt_span_t, field: &'static str| {
@@ -265,7 +295,7 @@ fn unknown(message: &[u8]) -> Result<FrameRef<'_>, Error> {
 /// UTF-8, or the refusal that names the field.
 #[inline]
 pub(crate) fn text<'a>(bytes: &'a [u8], field: &'static str) -> Result<&'a str, Error> {
-    std::str::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::BadText).in_field(field))
+    utf8(bytes).ok_or_else(|| Error::new(ErrorKind::BadText).in_field(field))
 }
 
 /// Writes a frame to the caller's room; says how much room is needed where it is too small.
@@ -290,18 +320,53 @@ pub(crate) fn emit<B: AsRef<[u8]>, T: AsRef<str>>(
     }
 }
 
-fn decode(
+/// The same for a data frame, as nearly all are.
+#[inline]
+pub(crate) fn emit_data(
+    id: StreamId,
+    data: StreamData<&[u8]>,
+    limits: Limits,
+    out: &mut [u8],
+    written: &mut MaybeUninit<usize>,
+) -> Result<(), Error> {
+    match FrameRef::encode_data(id, data, out, limits) {
+        Some(length) => {
+            written.write(length);
+            Ok(())
+        }
+        None => emit_other_data(id, data, limits, out, written),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn emit_other_data(
+    id: StreamId,
+    data: StreamData<&[u8]>,
+    limits: Limits,
+    out: &mut [u8],
+    written: &mut MaybeUninit<usize>,
+) -> Result<(), Error> {
+    emit(&FrameRef::data(id, data.sequence, data.payload), limits, out, written)
+}
+
+/// Where a frame goes, and the bytes that it is decoded from.
+#[inline]
+fn decoding(
     bytes: Bytes,
     length: usize,
     frame: Option<&mut MaybeUninit<ixt_frame_t>>,
-    decoder: impl for<'a> FnOnce(&'a [u8]) -> Result<FrameRef<'a>, Error>,
-) -> Result<(), Error> {
+) -> Result<(&mut MaybeUninit<ixt_frame_t>, &[u8]), ErrorKind> {
     let frame = required(frame)?;
     let bytes = bytes.get(length)?;
-    if length > MAX_INPUT {
-        return Err(ErrorKind::MessageTooLarge.into());
-    }
-    frame.write(ixt_frame_t::of(&decoder(bytes)?, bytes, bytes));
+    if length > MAX_INPUT { Err(ErrorKind::MessageTooLarge) } else { Ok((frame, bytes)) }
+}
+
+/// What is no data frame of the usual shape, or to be refused.
+#[cold]
+#[inline(never)]
+fn decode_other(bytes: &[u8], limits: Limits, to: &mut MaybeUninit<ixt_frame_t>) -> Result<(), Error> {
+    to.write(ixt_frame_t::of(&FrameRef::decode_within(bytes, limits)?, bytes, bytes));
     Ok(())
 }
 
@@ -343,9 +408,15 @@ pub extern "C" fn ixt_frame_decode(
     error: Option<&mut MaybeUninit<ixt_error_t>>,
 ) -> ixt_status_t {
     guard_with(error, || {
-        decode(bytes, length, frame, |bytes| {
-            FrameRef::decode_within(bytes, Limits::with_max_payload(max_payload))
-        })
+        let (to, bytes) = decoding(bytes, length, frame)?;
+        let limits = Limits::with_max_payload(max_payload);
+        match FrameRef::decode_data(bytes, limits) {
+            Some((id, data)) => {
+                to.write(ixt_frame_t::of_data(id, data, bytes, bytes));
+                Ok(())
+            }
+            None => decode_other(bytes, limits, to),
+        }
     })
 }
 
@@ -363,9 +434,10 @@ pub extern "C" fn ixt_frame_decode_canonical(
     error: Option<&mut MaybeUninit<ixt_error_t>>,
 ) -> ixt_status_t {
     guard_with(error, || {
-        decode(bytes, length, frame, |bytes| {
-            FrameRef::decode_canonical(bytes, Limits::with_max_payload(max_payload))
-        })
+        let (to, bytes) = decoding(bytes, length, frame)?;
+        let frame = FrameRef::decode_canonical(bytes, Limits::with_max_payload(max_payload))?;
+        to.write(ixt_frame_t::of(&frame, bytes, bytes));
+        Ok(())
     })
 }
 
@@ -398,6 +470,12 @@ pub extern "C" fn ixt_frame_decode_batch(
         let mut filled = 0;
         for slot in room {
             let from = decoded.consumed();
+            if let Some((id, data)) = decoded.next_data() {
+                let message = bytes.get(from..decoded.consumed()).unwrap_or_default();
+                *slot = ixt_frame_t::of_data(id, data, message, bytes);
+                filled += 1;
+                continue;
+            }
             match decoded.next() {
                 Some(Ok((_, frame))) => {
                     let message = bytes.get(from..decoded.consumed()).unwrap_or_default();
@@ -500,12 +578,7 @@ pub extern "C" fn ixt_frame_encode_batch(
         let limits = Limits::with_max_payload(max_payload);
         let (mut done, mut used) = (0, 0);
         for frame in frames {
-            let frame = match frame.get(bytes) {
-                Ok(frame) => frame,
-                Err(_) if done > 0 => break,
-                Err(error) => return Err(error),
-            };
-            match frame.encode_to_slice(out, limits) {
+            match frame.encode_to_slice(bytes, limits, out) {
                 Ok(size) => {
                     out = std::mem::take(&mut out).get_mut(size..).unwrap_or_default();
                     (done, used) = (done + 1, used + size);
@@ -513,7 +586,7 @@ pub extern "C" fn ixt_frame_encode_batch(
                 Err(_) if done > 0 => break,
                 Err(error) => {
                     if error.kind() == ErrorKind::BufferTooSmall {
-                        written.write(frame.encoded_len());
+                        written.write(frame.get(bytes)?.encoded_len());
                     }
                     return Err(error);
                 }
@@ -556,7 +629,7 @@ pub extern "C" fn ixt_open_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            let id = StreamId::new(stream_id.id()?)?;
+            let id = StreamId::new(*stream_id.id()?)?;
             let interaction = InteractionKind::from_raw(interaction);
             Frame::open(id, interaction, credit, context.get(context_length)?)
         })
@@ -583,9 +656,10 @@ pub extern "C" fn ixt_data_encode(
     written: Option<&mut MaybeUninit<usize>>,
 ) -> ixt_status_t {
     guard(|| {
-        flat!(written, max_payload, out, capacity, {
-            Frame::data(StreamId::new(stream_id.id()?)?, sequence, payload.get(length)?)
-        })
+        let written = required(written)?;
+        let (id, limits) = (StreamId::new(*stream_id.id()?)?, Limits::with_max_payload(max_payload));
+        let payload = payload.get(length)?;
+        emit_data(id, StreamData { sequence, payload }, limits, out.get(capacity)?, written)
     })
 }
 
@@ -613,7 +687,7 @@ pub extern "C" fn ixt_error_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            let id = StreamId::new(stream_id.id()?)?;
+            let id = StreamId::new(*stream_id.id()?)?;
             let message = text(message.get(message_length)?, "error.message")?;
             Frame::error(id, StreamErrorCode::from_raw(code), sequence, message, details.get(details_length)?)
         })
@@ -637,7 +711,7 @@ pub extern "C" fn ixt_close_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            Frame::close(StreamId::new(stream_id.id()?)?, CloseReason::from_raw(reason), final_sequence)
+            Frame::close(StreamId::new(*stream_id.id()?)?, CloseReason::from_raw(reason), final_sequence)
         })
     })
 }
@@ -662,7 +736,7 @@ pub extern "C" fn ixt_cancel_encode(
 ) -> ixt_status_t {
     guard(|| {
         flat!(written, 0, out, capacity, {
-            let id = StreamId::new(stream_id.id()?)?;
+            let id = StreamId::new(*stream_id.id()?)?;
             let message = text(message.get(message_length)?, "cancel.message")?;
             Frame::cancel(id, CancelReason::from_raw(reason), message)
         })
@@ -683,5 +757,5 @@ pub extern "C" fn ixt_credit_encode(
     capacity: usize,
     written: Option<&mut MaybeUninit<usize>>,
 ) -> ixt_status_t {
-    guard(|| flat!(written, 0, out, capacity, { Frame::credit(StreamId::new(stream_id.id()?)?, frames) }))
+    guard(|| flat!(written, 0, out, capacity, { Frame::credit(StreamId::new(*stream_id.id()?)?, frames) }))
 }

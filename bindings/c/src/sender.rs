@@ -35,7 +35,7 @@ pub extern "C" fn ixt_sender_new(
 ) -> ixt_status_t {
     guard(|| {
         let sender = required(sender)?;
-        let id = StreamId::new(stream_id.id()?)?;
+        let id = StreamId::new(*stream_id.id()?)?;
         if credit > MAX_CREDIT {
             return Err(ErrorKind::WindowOverflow.into());
         }

@@ -3,7 +3,8 @@
 #
 #   lib/place.sh [ARCHIVE [PLATFORM]]
 #
-# ARCHIVE is libixt.a in cargo's target folder, and PLATFORM this machine's (linux_amd64), by default.
+# ARCHIVE is libixt.a in cargo's target folder, and PLATFORM this machine's (linux_amd64), by default; `source` is
+# for -tags ixt_source.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 archive=${1:-${CARGO_TARGET_DIR:-$here/../../../target}/release/libixt.a}
@@ -13,8 +14,13 @@ if [ ! -f "$archive" ]; then
     echo "place.sh: $archive is not there; build it by bindings/c/build.sh" >&2
     exit 1
 fi
+# Cargo's own archive has hundreds of members, and collides with every other Rust archive.
+if [ "$(${AR:-ar} t "$archive" | wc -l)" -ne 1 ]; then
+    echo "place.sh: $archive is as cargo made it; finish it by bindings/c/build.sh" >&2
+    exit 1
+fi
 if [ ! -d "$to" ]; then
-    echo "place.sh: no package for $platform; build with -tags ixt_system there" >&2
+    echo "place.sh: no package for $platform; build with -tags ixt_system or -tags ixt_source there" >&2
     exit 1
 fi
 

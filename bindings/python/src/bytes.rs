@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView};
 
+use crate::call::call;
 use crate::error::Result;
 
 /// From this many bytes on the interpreter is released while they are copied. Measured: 64 KiB take
@@ -21,7 +22,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for BytesLike<'py> {
         if let Ok(bytes) = obj.cast_exact::<PyBytes>() {
             return Ok(Self(bytes.to_owned()));
         }
-        let copy = PyMemoryView::from(&obj)?.call_method0("tobytes")?;
+        let copy = call(&PyMemoryView::from(&obj)?.getattr("tobytes")?, ())?;
         Ok(Self(copy.cast_into::<PyBytes>()?))
     }
 }

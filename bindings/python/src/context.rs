@@ -1,56 +1,95 @@
 //! The invocation context and the rules of capabilities.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use ixt_core::invocation::metadata::keys;
-use ixt_core::invocation::{self as core, ChildSpec, ContextBuilder, capability, metadata};
+use ixt_core::invocation::{self as core, ChildSpec, Context, ContextRef, Target, capability, metadata};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyMapping, PyMappingProxy, PyString, PyTuple};
 
 use crate::actor::{ActorIdentity, without_token};
 use crate::bytes::BytesLike;
 use crate::error::Result;
 use crate::hash::hash_of;
+use crate::message::Message;
 use crate::number::Number;
+use crate::once::Once;
 use crate::repr::{of_hex, of_text};
-use crate::subject::{target_of, target_to_python};
-use crate::text::{Text, Texts, as_str};
+use crate::subject::{subject_of, target_of, target_to_python};
+use crate::text::{Text, Texts, as_str, held_str, whole};
 
 /// Who invokes what, with which authority, until when. Immutable and always valid.
 #[pyclass(frozen, module = "ixt_sdk.invocation")]
 pub(crate) struct InvocationContext {
-    core: Arc<core::InvocationContext>,
-    target: PyOnceLock<Py<PyAny>>,
-    actor: PyOnceLock<Py<ActorIdentity>>,
-    metadata: PyOnceLock<Py<PyMappingProxy>>,
+    numbers: Numbers,
+    message: Arc<Message>,
+    source_module: Once<PyString>,
+    target: Once<PyAny>,
+    actor: Once<ActorIdentity>,
+    metadata: Once<PyMappingProxy>,
 }
 
-impl From<core::InvocationContext> for InvocationContext {
-    fn from(context: core::InvocationContext) -> Self {
+/// What needs no Python object.
+#[derive(Clone, Copy)]
+struct Numbers {
+    correlation_id: [u8; 16],
+    span_id: [u8; 8],
+    parent_span_id: [u8; 8],
+    trace_flags: u8,
+    deadline_ms: Option<u64>,
+}
+
+impl Numbers {
+    fn of<B: AsRef<[u8]>, T: AsRef<str>, const N: usize>(context: &Context<B, T, N>) -> Self {
         Self {
-            core: Arc::new(context),
-            target: PyOnceLock::new(),
-            actor: PyOnceLock::new(),
-            metadata: PyOnceLock::new(),
+            correlation_id: context.correlation_id(),
+            span_id: context.span_id(),
+            parent_span_id: context.parent_span_id(),
+            trace_flags: context.trace_flags(),
+            deadline_ms: context.deadline_ms(),
         }
+    }
+
+    /// A context of them alone, for questions that the core answers.
+    fn context(&self) -> Result<core::InvocationContext> {
+        let builder = core::InvocationContext::builder()
+            .correlation_id(self.correlation_id)
+            .span_id(self.span_id)
+            .trace_flags(self.trace_flags)
+            .deadline_ms(self.deadline_ms.unwrap_or(0));
+        Ok(builder.build()?)
     }
 }
 
+impl InvocationContext {
+    fn over(numbers: Numbers, message: Message) -> Self {
+        Self {
+            numbers,
+            message: Arc::new(message),
+            source_module: Once::new(),
+            target: Once::new(),
+            actor: Once::new(),
+            metadata: Once::new(),
+        }
+    }
+
+    fn of(py: Python<'_>, context: &core::InvocationContext) -> Self {
+        Self::over(Numbers::of(context), Message::written(py, context))
+    }
+}
+
+/// Pairs of `str`.
+type Pairs<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>;
+
 /// Pairs of a mapping, or of an iterable of pairs, in the order given.
-fn pairs(metadata: &Bound<'_, PyAny>) -> Result<Vec<(String, String)>> {
-    let owned = |text: &Bound<'_, PyAny>| -> Result<String> {
-        Ok(as_str(text.cast::<PyString>().map_err(PyErr::from)?)?.to_owned())
-    };
+fn pairs<'py>(metadata: &Bound<'py, PyAny>) -> Result<Pairs<'py>> {
     if let Ok(metadata) = metadata.cast_exact::<PyDict>() {
-        let pairs = RefCell::new(Vec::with_capacity(metadata.len()));
-        metadata.locked_for_each(|key, value| {
-            pairs.borrow_mut().push((owned(&key)?, owned(&value)?));
-            Ok(())
-        })?;
-        return Ok(pairs.into_inner());
+        let mut pairs = Vec::with_capacity(metadata.len());
+        for (key, value) in metadata {
+            pairs.push((key.cast_into().map_err(PyErr::from)?, value.cast_into().map_err(PyErr::from)?));
+        }
+        return Ok(pairs);
     }
     let mut pairs = Vec::new();
     let items = match metadata.cast::<PyMapping>() {
@@ -59,23 +98,22 @@ fn pairs(metadata: &Bound<'_, PyAny>) -> Result<Vec<(String, String)>> {
     };
     for item in items.try_iter()? {
         let (key, value): (Text<'_>, Text<'_>) = item?.extract()?;
-        pairs.push((key.to_owned()?, value.to_owned()?));
+        pairs.push((key.0, value.0));
     }
     Ok(pairs)
 }
 
 /// A metadata key as a `str`: the conventional ones are there already, with their hashes.
-fn key_to_python<'py>(py: Python<'py>, key: &str) -> Bound<'py, PyString> {
-    let kept = match key {
-        keys::TENANT => intern!(py, keys::TENANT),
-        keys::AUTH_STRENGTH => intern!(py, keys::AUTH_STRENGTH),
-        keys::INGRESS_KIND => intern!(py, keys::INGRESS_KIND),
-        keys::INGRESS_SOURCE_IP => intern!(py, keys::INGRESS_SOURCE_IP),
-        keys::TRACESTATE => intern!(py, keys::TRACESTATE),
-        keys::BAGGAGE => intern!(py, keys::BAGGAGE),
-        _ => return PyString::new(py, key),
-    };
-    kept.clone()
+fn key_to_python<'py>(py: Python<'py>, key: &[u8]) -> Result<Bound<'py, PyString>> {
+    macro_rules! kept {
+        ($($known:ident)+) => {$(
+            if key == keys::$known.as_bytes() {
+                return Ok(intern!(py, keys::$known).clone());
+            }
+        )+};
+    }
+    kept!(TENANT AUTH_STRENGTH INGRESS_KIND INGRESS_SOURCE_IP TRACESTATE BAGGAGE);
+    Ok(PyString::from_bytes(py, key)?)
 }
 
 #[pymethods]
@@ -91,6 +129,7 @@ impl InvocationContext {
     )]
     #[allow(clippy::too_many_arguments, reason = "each is a keyword")]
     fn new(
+        py: Python<'_>,
         correlation_id: Option<BytesLike<'_>>,
         span_id: Option<BytesLike<'_>>,
         parent_span_id: Option<BytesLike<'_>>,
@@ -98,148 +137,174 @@ impl InvocationContext {
         deadline_ms: Option<Number<u64>>,
         source_module: Option<Text<'_>>,
         target: Option<&Bound<'_, PyAny>>,
-        actor: Option<&ActorIdentity>,
+        actor: Option<&Bound<'_, ActorIdentity>>,
         metadata: Option<&Bound<'_, PyAny>>,
     ) -> Result<Self> {
-        let mut builder: ContextBuilder = core::InvocationContext::builder().trace_flags(trace_flags.0);
-        if let Some(id) = correlation_id {
-            builder = builder.correlation_id(core::correlation_id(id.as_bytes())?);
+        let correlation_id = match correlation_id {
+            Some(id) => core::correlation_id(id.as_bytes())?,
+            None => [0; 16],
+        };
+        let span_id = match span_id {
+            Some(id) => core::span_id(id.as_bytes())?,
+            None => [0; 8],
+        };
+        let parent_span_id = match parent_span_id {
+            Some(id) => core::span_id(id.as_bytes())
+                .map_err(|error| ixt_core::Error::new(error.kind()).in_field("parent_span_id"))?,
+            None => [0; 8],
+        };
+        let parts = match actor {
+            Some(actor) => {
+                let of = actor.get();
+                Some((of.subject_ref(py)?.bind(py), of.token(py)?.get(), of.capabilities_ref(py)?.bind(py)))
+            }
+            None => None,
+        };
+        let subject = match parts {
+            Some((subject, ..)) => subject_of(subject)?,
+            None => core::Subject::default(),
+        };
+        let metadata = match metadata {
+            Some(metadata) => pairs(metadata)?,
+            None => Vec::new(),
+        };
+
+        // All is borrowed from Python's objects, checked, and encoded at once.
+        let (mut capability_fault, mut metadata_fault) = (None, None);
+        let capabilities = parts.iter().flat_map(|(.., list)| list.iter_borrowed()).map(held_str);
+        let entries = metadata.iter().map(|(key, value)| Ok((as_str(key)?, as_str(value)?)));
+        let built = ContextRef::builder()
+            .correlation_id(correlation_id)
+            .span_id(span_id)
+            .parent_span_id(parent_span_id)
+            .trace_flags(trace_flags.0)
+            .deadline_ms(deadline_ms.map_or(0, |deadline| deadline.0))
+            .source_module(source_module.as_ref().map_or(Ok(""), Text::as_str)?)
+            .target(target.map_or_else(|| Ok(Target::default()), target_of)?)
+            .subject(subject)
+            .token_ref(parts.map_or(&b""[..], |(_, token, _)| token.as_bytes(py)))
+            .capabilities(whole(capabilities, &mut capability_fault))
+            .metadata_entries(whole(entries, &mut metadata_fault))
+            .build();
+        if let Some(fault) = capability_fault.or(metadata_fault) {
+            return Err(fault);
         }
-        if let Some(id) = span_id {
-            builder = builder.span_id(core::span_id(id.as_bytes())?);
-        }
-        if let Some(id) = parent_span_id {
-            let id = core::span_id(id.as_bytes());
-            builder = builder.parent_span_id(
-                id.map_err(|error| ixt_core::Error::new(error.kind()).in_field("parent_span_id"))?,
-            );
-        }
-        builder = builder.deadline_ms(deadline_ms.map_or(0, |deadline| deadline.0));
-        if let Some(module) = source_module {
-            builder = builder.source_module(module.to_owned()?);
-        }
-        if let Some(target) = target {
-            builder = builder.target(target_of(target)?);
-        }
-        if let Some(actor) = actor {
-            let actor = actor.core();
-            builder = builder
-                .subject(actor.subject().to_owned())
-                .token_ref(actor.token_ref().expose())
-                .capabilities(actor.capabilities().iter().cloned());
-        }
-        if let Some(metadata) = metadata {
-            builder = builder.metadata_entries(pairs(metadata)?);
-        }
-        Ok(builder.build()?.into())
+        // By reference: it is large, and every move of it would show.
+        let context = built.as_ref().map_err(Clone::clone)?;
+        let made = Self::over(Numbers::of(context), Message::written(py, context));
+        Ok(Self {
+            source_module: source_module.map_or_else(Once::new, |module| Once::of(module.0.unbind())),
+            target: target.map_or_else(Once::new, |target| Once::of(target.clone().unbind())),
+            actor: actor.map_or_else(Once::new, |actor| Once::of(actor.clone().unbind())),
+            ..made
+        })
     }
 
     /// An external caller with an empty name and no capability: what zero bytes decode to.
     #[staticmethod]
-    fn anonymous() -> Self {
-        core::InvocationContext::anonymous().into()
+    fn anonymous(py: Python<'_>) -> Self {
+        Self::of(py, &core::InvocationContext::anonymous())
     }
 
     /// The runtime itself, with the capability `*`.
     #[staticmethod]
-    fn system() -> Self {
-        core::InvocationContext::system().into()
+    fn system(py: Python<'_>) -> Self {
+        Self::of(py, &core::InvocationContext::system())
     }
 
     /// Decodes one whole context; zero bytes are `anonymous()`.
     #[staticmethod]
     #[pyo3(signature = (data, /, *, canonical=false))]
     fn from_bytes(data: BytesLike<'_>, canonical: bool) -> Result<Self> {
-        let context = if canonical {
-            core::ContextRef::decode_canonical(data.as_bytes())?.to_owned()
-        } else {
-            core::InvocationContext::decode(data.as_bytes())?
-        };
-        Ok(context.into())
+        let bytes = data.0.as_bytes();
+        let context =
+            if canonical { ContextRef::decode_canonical(bytes)? } else { ContextRef::decode(bytes)? };
+        let (numbers, message) = (Numbers::of(&context), Message::received(&context, data.0.clone()));
+        Ok(Self::over(numbers, message))
     }
 
     /// The canonical bytes.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.core.encode())
+    fn to_bytes(&self, py: Python<'_>) -> Result<Py<PyBytes>> {
+        self.message.to_bytes(py)
     }
 
-    fn __bytes__<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+    fn __bytes__(&self, py: Python<'_>) -> Result<Py<PyBytes>> {
         self.to_bytes(py)
     }
 
     /// The 16 bytes that all invocations of one piece of work share: a W3C trace-id. Zeros for none.
     #[getter]
     fn correlation_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.core.correlation_id())
+        PyBytes::new(py, &self.numbers.correlation_id)
     }
 
     /// The 8 bytes that name this invocation: a W3C parent-id. Zeros for none.
     #[getter]
     fn span_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.core.span_id())
+        PyBytes::new(py, &self.numbers.span_id)
     }
 
     /// The span of the invocation that caused this one. Zeros for none.
     #[getter]
     fn parent_span_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.core.parent_span_id())
+        PyBytes::new(py, &self.numbers.parent_span_id)
     }
 
     /// The W3C trace-flags; bit 0 says sampled.
     #[getter]
     fn trace_flags(&self) -> u8 {
-        self.core.trace_flags()
+        self.numbers.trace_flags
     }
 
     /// Until when, in milliseconds since the Unix epoch; `None` for no deadline.
     #[getter]
     fn deadline_ms(&self) -> Option<u64> {
-        self.core.deadline_ms()
+        self.numbers.deadline_ms
     }
 
     /// The module that sent it; empty for none.
     #[getter]
-    fn source_module(&self) -> &str {
-        self.core.source_module()
+    fn source_module(&self, py: Python<'_>) -> Result<Py<PyString>> {
+        let message = &self.message;
+        self.source_module.get(py, || Ok(message.text(py, message.index(py)?.source_module)?.unbind()))
     }
 
     /// Where it goes.
     #[getter]
     fn target(&self, py: Python<'_>) -> Result<Py<PyAny>> {
-        let make = || target_to_python(py, self.core.target());
-        Ok(self.target.get_or_try_init(py, make)?.clone_ref(py))
+        self.target.get(py, || target_to_python(py, &self.message))
     }
 
     /// Who invokes, and with which authority.
     #[getter]
     fn actor(&self, py: Python<'_>) -> Result<Py<ActorIdentity>> {
-        let make = || Py::new(py, ActorIdentity::of(Arc::clone(&self.core)));
-        Ok(self.actor.get_or_try_init(py, make)?.clone_ref(py))
+        self.actor.get(py, || Ok(Py::new(py, ActorIdentity::of(Arc::clone(&self.message)))?))
     }
 
     /// The metadata, sorted by the bytes of the keys; read-only.
     #[getter]
     fn metadata(&self, py: Python<'_>) -> Result<Py<PyMappingProxy>> {
-        let make = || {
+        self.metadata.get(py, || {
             let entries = PyDict::new(py);
-            for entry in self.core.metadata() {
-                entries.set_item(key_to_python(py, &entry.key), &entry.value)?;
+            for [key, value] in self.message.index(py)?.metadata() {
+                let key = key_to_python(py, self.message.part(py, *key)?)?;
+                entries.set_item(key, self.message.text(py, *value)?)?;
             }
-            Ok::<_, PyErr>(PyMappingProxy::new(py, entries.as_mapping()).unbind())
-        };
-        Ok(self.metadata.get_or_try_init(py, make)?.clone_ref(py))
+            Ok(PyMappingProxy::new(py, entries.as_mapping()).unbind())
+        })
     }
 
     /// Whether one of the actor's patterns covers `required`, a concrete capability.
     #[pyo3(signature = (required, /))]
-    fn has_capability(&self, required: &Bound<'_, PyString>) -> bool {
-        required.to_str().is_ok_and(|required| self.core.actor().has_capability(required))
+    fn has_capability(&self, required: &Bound<'_, PyString>) -> Result<bool> {
+        let context = self.message.core(required.py())?;
+        Ok(required.to_str().is_ok_and(|required| context.actor().has_capability(required)))
     }
 
     /// Whether the deadline has passed at `now_ms`, by default now. Never without a deadline.
     #[pyo3(signature = (now_ms=None))]
-    fn deadline_elapsed(&self, now_ms: Option<Number<u64>>) -> bool {
-        self.core.deadline_elapsed(now_ms.map_or_else(unix_now_ms, |now| now.0))
+    fn deadline_elapsed(&self, now_ms: Option<Number<u64>>) -> Result<bool> {
+        Ok(self.numbers.context()?.deadline_elapsed(now_ms.map_or_else(unix_now_ms, |now| now.0)))
     }
 
     /// Milliseconds until the deadline has passed on every clock that differs by at most
@@ -248,13 +313,14 @@ impl InvocationContext {
         signature = (now_ms=None, max_skew_ms=Number(0)),
         text_signature = "($self, now_ms=None, max_skew_ms=0)"
     )]
-    fn remaining(&self, now_ms: Option<Number<u64>>, max_skew_ms: Number<u64>) -> Option<u64> {
-        self.core.remaining(now_ms.map_or_else(unix_now_ms, |now| now.0), max_skew_ms.0)
+    fn remaining(&self, now_ms: Option<Number<u64>>, max_skew_ms: Number<u64>) -> Result<Option<u64>> {
+        let now_ms = now_ms.map_or_else(unix_now_ms, |now| now.0);
+        Ok(self.numbers.context()?.remaining(now_ms, max_skew_ms.0))
     }
 
     /// The W3C `traceparent` header; `None` when the correlation id or the span id is all zeros.
-    fn traceparent(&self) -> Option<String> {
-        self.core.traceparent()
+    fn traceparent(&self) -> Result<Option<String>> {
+        Ok(self.numbers.context()?.traceparent())
     }
 
     /// The context of an invocation that this one causes: same correlation, this span as the parent
@@ -268,25 +334,26 @@ impl InvocationContext {
         source_module: Text<'_>,
         target: &Bound<'_, PyAny>,
         deadline_ms: Option<Number<u64>>,
-        capabilities: Option<Texts>,
+        capabilities: Option<Texts<'_>>,
         metadata: Option<&Bound<'_, PyAny>>,
     ) -> Result<Self> {
         let span = core::span_id(span_id.as_bytes())?;
-        let mut spec = ChildSpec::new(span, source_module.to_owned()?, target_of(target)?)
+        let mut spec = ChildSpec::new(span, source_module.as_str()?, target_of(target)?.to_owned())
             .deadline_ms(deadline_ms.map_or(0, |deadline| deadline.0));
         if let Some(capabilities) = capabilities {
-            spec = spec.capabilities(capabilities.0);
+            spec = spec.capabilities(capabilities.iter().collect::<Result<Vec<_>>>()?);
         }
         if let Some(metadata) = metadata {
             for (key, value) in pairs(metadata)? {
-                spec = spec.metadata(key, value);
+                spec = spec.metadata(as_str(&key)?, as_str(&value)?);
             }
         }
-        Ok(self.core.child(spec)?.into())
+        let py = target.py();
+        Ok(Self::of(py, &self.message.core(py)?.child(spec)?))
     }
 
     fn __repr__(&self, py: Python<'_>) -> Result<String> {
-        let context = &self.core;
+        let context = self.message.core(py)?;
         let mut parts = Vec::new();
         let mut id = |name, bytes: &[u8]| {
             if bytes.iter().any(|byte| *byte != 0) {
@@ -308,21 +375,21 @@ impl InvocationContext {
         Ok(format!("InvocationContext({})", parts.join(", ")))
     }
 
-    fn __eq__(&self, other: &Self) -> bool {
-        self.core == other.core
+    fn __eq__(&self, py: Python<'_>, other: &Self) -> Result<bool> {
+        Ok(self.message.core(py)? == other.message.core(py)?)
     }
 
-    fn __hash__(&self) -> u64 {
-        let context = &self.core;
+    fn __hash__(&self, py: Python<'_>) -> Result<u64> {
+        let context = self.message.core(py)?;
         let metadata = context.metadata();
         let ids = (context.correlation_id(), context.span_id(), context.parent_span_id());
-        hash_of((ids, context.deadline_ms(), context.target(), context.actor().subject(), metadata))
+        Ok(hash_of((ids, context.deadline_ms(), context.target(), context.actor().subject(), metadata)))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> Result<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
-        without_token(self.core.actor())?;
+        without_token(self.message.core(py)?.actor())?;
         let make = py.get_type::<Self>().getattr("from_bytes")?;
-        Ok((make, (self.to_bytes(py),).into_pyobject(py)?))
+        Ok((make, (self.to_bytes(py)?,).into_pyobject(py)?))
     }
 
     fn __copy__(slf: Py<Self>) -> Py<Self> {
@@ -337,7 +404,8 @@ impl InvocationContext {
 /// The actor of an encoded context; for unpickling.
 #[pyfunction]
 pub(crate) fn actor_of(message: BytesLike<'_>) -> Result<ActorIdentity> {
-    Ok(ActorIdentity::of(Arc::new(core::InvocationContext::decode(message.as_bytes())?)))
+    let context = ContextRef::decode(message.as_bytes())?;
+    Ok(ActorIdentity::of(Arc::new(Message::received(&context, message.0.clone()))))
 }
 
 fn unix_now_ms() -> u64 {
@@ -360,8 +428,11 @@ pub(crate) fn covers(granted: &Bound<'_, PyString>, required: &Bound<'_, PyStrin
 /// Whether each pattern of `child` is covered by one of `parent`.
 #[pyfunction]
 #[pyo3(signature = (parent, child, /))]
-pub(crate) fn attenuates(parent: Texts, child: Texts) -> bool {
-    capability::attenuates(&parent.0, &child.0)
+pub(crate) fn attenuates(parent: Texts<'_>, child: Texts<'_>) -> Result<bool> {
+    let patterns = |texts: &Texts<'_>| -> Result<Vec<String>> {
+        texts.iter().map(|text| text.map(str::to_owned)).collect()
+    };
+    Ok(capability::attenuates(&patterns(&parent)?, &patterns(&child)?))
 }
 
 /// Whether this is a well-formed pattern: concrete, or with `*` as its whole last segment.

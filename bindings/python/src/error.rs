@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
+use crate::call::call;
+
 /// What a function here fails with: an error of the core, or an exception.
 pub(crate) enum Failure {
     Core(Error),
@@ -53,6 +55,6 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         Ok::<_, PyErr>(classes.cast_into::<PyDict>()?.unbind())
     })?;
     let class = classes.bind(py).as_any().get_item(error.kind().name())?;
-    let value = class.call1((error.to_string(), error.field(), error.offset()))?;
+    let value = call(&class, (error.to_string(), error.field(), error.offset()))?;
     Ok(PyErr::from_value(value))
 }

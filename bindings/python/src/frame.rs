@@ -161,6 +161,16 @@ impl StreamData {
     fn make(py: Python<'_>, number: u64, payload: Bound<'_, PyBytes>) -> Result<Self> {
         Ok(Self { sequence: integer(py, number)?, payload: payload.unbind(), number })
     }
+
+    /// Of what the application gave; a plain `int` is kept as it is.
+    #[inline]
+    fn given(sequence: &Bound<'_, PyAny>, payload: Bound<'_, PyBytes>) -> Result<Self> {
+        let number = sequence.extract::<Number<u64>>()?.0;
+        match sequence.cast_exact::<PyInt>() {
+            Ok(plain) => Ok(Self { sequence: plain.clone().unbind(), payload: payload.unbind(), number }),
+            Err(_) => Self::make(sequence.py(), number, payload),
+        }
+    }
 }
 
 #[pymethods]
@@ -172,9 +182,9 @@ impl StreamData {
 
     #[new]
     #[pyo3(signature = (sequence, payload=None))]
-    fn new(py: Python<'_>, sequence: Number<u64>, payload: Option<BytesLike<'_>>) -> Result<Self> {
-        let payload = payload.map_or_else(|| PyBytes::new(py, b""), |payload| payload.0);
-        Self::make(py, sequence.0, payload)
+    fn new(sequence: &Bound<'_, PyAny>, payload: Option<BytesLike<'_>>) -> Result<Self> {
+        let payload = payload.map_or_else(|| PyBytes::new(sequence.py(), b""), |payload| payload.0);
+        Self::given(sequence, payload)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
@@ -666,10 +676,10 @@ impl StreamFrame {
     fn data(
         py: Python<'_>,
         stream_id: Py<StreamId>,
-        sequence: Number<u64>,
+        sequence: &Bound<'_, PyAny>,
         payload: BytesLike<'_>,
     ) -> Result<Self> {
-        let data = StreamData::make(py, sequence.0, payload.0)?;
+        let data = StreamData::given(sequence, payload.0)?;
         Ok(Self::of(py, stream_id, Py::new(py, data)?, Typed::Data))
     }
 

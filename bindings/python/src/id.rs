@@ -6,6 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use crate::bytes::BytesLike;
+use crate::call::call;
 use crate::error::{Failure, Result, invalid};
 use crate::hash::hash_of;
 use crate::text::Text;
@@ -28,7 +29,7 @@ impl StreamId {
     fn new_v7(py: Python<'_>) -> Result<Self> {
         static URANDOM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let urandom = URANDOM.import(py, "os", "urandom")?;
-        let random = urandom.call1((10,))?.cast_into::<PyBytes>().map_err(PyErr::from)?;
+        let random = call(urandom, (10,))?.cast_into::<PyBytes>().map_err(PyErr::from)?;
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let milliseconds = since.map_or(0, |since| since.as_millis()) as u64;
 

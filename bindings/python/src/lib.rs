@@ -3,21 +3,24 @@
 //! It decides nothing: each class holds a value of the core or hands on to one. The public modules of
 //! the package, which give all of this its names, are in `python/ixt_sdk`.
 //!
-//! Three rules keep it fast and free of deadlocks. Input is borrowed from `bytes` and copied from
+//! Four rules keep it fast, free of deadlocks and whole at the interpreter's end. Input is borrowed from `bytes` and copied from
 //! every other buffer, so that nobody can change what is being read. No Python code runs while an
 //! engine's lock is held. The interpreter is released for large copies alone, because releasing it
-//! takes longer than coding a small frame.
+//! takes longer than coding a small frame. Python code is called through `call` alone.
 
 mod actor;
 mod batch;
 mod bytes;
+mod call;
 mod context;
 mod error;
 mod frame;
 mod hash;
 mod id;
+mod message;
 mod names;
 mod number;
+mod once;
 mod outcome;
 mod repr;
 mod stream;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyInt, PyString, PyType};
 
+use crate::call::call;
 use crate::error::{Result, invalid};
 use crate::number::Number;
 use crate::text::as_str;
@@ -79,7 +80,7 @@ impl<'a, 'py, E: Enumeration> FromPyObject<'a, 'py> for Enumerant<E> {
 pub(crate) fn to_python<E: Enumeration>(py: Python<'_>, value: E) -> Result<Py<PyAny>> {
     let members = E::members().get_or_try_init(py, || {
         let class = class_of(py, E::CLASS)?;
-        let member = |known: &E| class.call1((known.name_of(),)).map(Bound::unbind);
+        let member = |known: &E| call(&class, (known.name_of(),)).map(Bound::unbind);
         E::known().iter().map(member).collect::<PyResult<_>>()
     })?;
     Ok(match members.get(usize::from(value.number())) {

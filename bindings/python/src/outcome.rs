@@ -4,8 +4,9 @@ use ixt_core::ErrorKind;
 use ixt_core::flow::{Cancellation, Event, Failure, Outcome, State};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
+use crate::call::call;
 use crate::error::Result;
 use crate::names::to_python;
 
@@ -13,12 +14,12 @@ use crate::names::to_python;
 fn made<'py>(
     py: Python<'py>,
     name: &str,
-    arguments: impl pyo3::call::PyCallArgs<'py>,
+    arguments: impl IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
 ) -> Result<Bound<'py, PyAny>> {
     static PUBLIC: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let public =
         PUBLIC.get_or_try_init(py, || Ok::<_, PyErr>(py.import("ixt_sdk.streaming")?.dict().unbind()))?;
-    Ok(public.bind(py).as_any().get_item(name)?.call1(arguments)?)
+    Ok(call(&public.bind(py).as_any().get_item(name)?, arguments)?)
 }
 
 fn failed<'py>(py: Python<'py>, failure: &Failure) -> Result<Bound<'py, PyAny>> {
@@ -64,6 +65,6 @@ pub(crate) fn state_to_python<'py>(py: Python<'py>, state: State) -> Result<Boun
 /// `StreamEndedError` with the outcome, if there is one yet.
 pub(crate) fn ended(py: Python<'_>, outcome: Option<&Outcome>) -> Result<PyErr> {
     let outcome = outcome.map(|outcome| outcome_to_python(py, outcome)).transpose()?;
-    let error = py.import("ixt_sdk.errors")?.getattr("stream_ended")?.call1((outcome,))?;
+    let error = call(&py.import("ixt_sdk.errors")?.getattr("stream_ended")?, (outcome,))?;
     Ok(PyErr::from_value(error))
 }

@@ -16,6 +16,7 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::bytes::BytesLike;
+use crate::call::call;
 use crate::error::Result;
 use crate::frame::{StreamFrame, encoded, limits};
 use crate::id::StreamId;
@@ -431,7 +432,7 @@ impl Stream {
             let sent = match raised {
                 None => out
                     .iter()
-                    .try_for_each(|outgoing| sink.call1((self.bytes_of(py, id, outgoing)?,)).map(drop)),
+                    .try_for_each(|outgoing| call(sink, (self.bytes_of(py, id, outgoing)?,)).map(drop)),
                 Some(_) => Ok(()),
             };
             let heard = if told.is_empty() {
@@ -439,7 +440,7 @@ impl Stream {
             } else {
                 self.told_to_python(py, told)
                     .map_err(PyErr::from)
-                    .and_then(|told| tell.call1((told,)).map(drop))
+                    .and_then(|told| call(tell, (told,)).map(drop))
             };
             if let Err(error) = sent.and(heard) {
                 raised.get_or_insert(error);

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use crate::bytes::BytesLike;
 use crate::error::{Result, invalid};
 use crate::hash::hash_of;
+use crate::message::Message;
 use crate::repr::{of_hex, of_text};
 use crate::text::{Text, as_str};
 
@@ -22,13 +23,13 @@ macro_rules! named {
         }
 
         impl $class {
-            fn make(py: Python<'_>, text: &str) -> Result<Py<PyAny>> {
-                let $field = PyString::new(py, text).unbind();
-                Ok(Py::new(py, Self { $field })?.into_any())
+            pub(crate) fn make($field: Bound<'_, PyString>) -> Result<Py<PyAny>> {
+                let py = $field.py();
+                Ok(Py::new(py, Self { $field: $field.unbind() })?.into_any())
             }
 
-            fn core(&self, py: Python<'_>) -> Result<$core> {
-                Ok($core::$member(as_str(self.$field.bind(py))?.to_owned()))
+            fn core<'a>(&'a self, py: Python<'a>) -> Result<$core<&'a str>> {
+                Ok($core::$member(as_str(self.$field.bind(py))?))
             }
         }
 
@@ -193,17 +194,17 @@ unknown! {
     UnknownTarget;
 }
 
-pub(crate) fn subject_to_python(py: Python<'_>, subject: Subject<&str>) -> Result<Py<PyAny>> {
-    match subject {
-        Subject::External(name) => ExternalSubject::make(py, name),
-        Subject::Operator(name) => OperatorSubject::make(py, name),
-        Subject::Module(name) => ModuleSubject::make(py, name),
+pub(crate) fn subject_to_python(py: Python<'_>, message: &Message) -> Result<Py<PyAny>> {
+    match message.index(py)?.subject {
+        Subject::External(name) => ExternalSubject::make(message.text(py, name)?),
+        Subject::Operator(name) => OperatorSubject::make(message.text(py, name)?),
+        Subject::Module(name) => ModuleSubject::make(message.text(py, name)?),
         Subject::System => Ok(Py::new(py, SystemSubject)?.into_any()),
         unknown => Ok(Py::new(py, UnknownSubject { tag: unknown.tag() })?.into_any()),
     }
 }
 
-pub(crate) fn subject_of(subject: &Bound<'_, PyAny>) -> Result<Subject> {
+pub(crate) fn subject_of<'a>(subject: &'a Bound<'_, PyAny>) -> Result<Subject<&'a str>> {
     let py = subject.py();
     if let Ok(found) = subject.cast::<ExternalSubject>() {
         found.get().core(py)
@@ -220,18 +221,18 @@ pub(crate) fn subject_of(subject: &Bound<'_, PyAny>) -> Result<Subject> {
     }
 }
 
-pub(crate) fn target_to_python(py: Python<'_>, target: Target<&str>) -> Result<Py<PyAny>> {
-    match target {
-        Target::Service(name) => ServiceTarget::make(py, name),
-        Target::Module(name) => ModuleTarget::make(py, name),
-        Target::Broadcast(topic) => BroadcastTarget::make(py, topic),
+pub(crate) fn target_to_python(py: Python<'_>, message: &Message) -> Result<Py<PyAny>> {
+    match message.index(py)?.target {
+        Target::Service(name) => ServiceTarget::make(message.text(py, name)?),
+        Target::Module(name) => ModuleTarget::make(message.text(py, name)?),
+        Target::Broadcast(topic) => BroadcastTarget::make(message.text(py, topic)?),
         Target::Reply(id) => Ok(Py::new(py, ReplyTarget { id: PyBytes::new(py, &id).unbind() })?.into_any()),
-        Target::DynamicEndpoint(name) => DynamicEndpointTarget::make(py, name),
+        Target::DynamicEndpoint(name) => DynamicEndpointTarget::make(message.text(py, name)?),
         unknown => Ok(Py::new(py, UnknownTarget { tag: unknown.tag() })?.into_any()),
     }
 }
 
-pub(crate) fn target_of(target: &Bound<'_, PyAny>) -> Result<Target> {
+pub(crate) fn target_of<'a>(target: &'a Bound<'_, PyAny>) -> Result<Target<&'a str>> {
     let py = target.py();
     if let Ok(found) = target.cast::<ServiceTarget>() {
         found.get().core(py)

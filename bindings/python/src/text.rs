@@ -38,10 +38,33 @@ pub(crate) fn as_str<'a>(text: &'a Bound<'_, PyString>) -> Result<&'a str> {
     text.to_str().map_err(|_| Failure::from(ErrorKind::BadText))
 }
 
-/// Texts of any iterable but a `str`, whose letters nobody means.
-pub(crate) struct Texts(pub(crate) Vec<String>);
+/// The same of a `str` that something else holds on to, if it is one.
+#[inline]
+pub(crate) fn held_str<'a>(text: Borrowed<'a, '_, PyAny>) -> Result<&'a str> {
+    text.cast::<PyString>().map_err(PyErr::from)?;
+    text.extract().map_err(|_: PyErr| Failure::from(ErrorKind::BadText))
+}
 
-impl<'a, 'py> FromPyObject<'a, 'py> for Texts {
+/// What comes before the first error, which goes to `fault`.
+pub(crate) fn whole<T>(
+    items: impl Iterator<Item = Result<T>>,
+    fault: &mut Option<Failure>,
+) -> impl Iterator<Item = T> {
+    let mut items = items;
+    std::iter::from_fn(move || match items.next()? {
+        _ if fault.is_some() => None,
+        Ok(item) => Some(item),
+        Err(error) => {
+            *fault = Some(error);
+            None
+        }
+    })
+}
+
+/// Texts of any iterable but a `str`, whose letters nobody means. A tuple stays as it is.
+pub(crate) struct Texts<'py>(Bound<'py, PyTuple>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Texts<'py> {
     type Error = PyErr;
 
     fn extract(obj: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
@@ -49,11 +72,19 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Texts {
             return Err(PyTypeError::new_err("expected several str, not one"));
         }
         if let Ok(tuple) = obj.cast_exact::<PyTuple>() {
-            // A tuple stays as it is, and needs no iterator of Python's.
-            let texts = tuple.iter_borrowed().map(|text| Ok(text.extract::<Text<'_>>()?.to_owned()?));
-            return texts.collect::<PyResult<_>>().map(Self);
+            return Ok(Self(tuple.to_owned()));
         }
-        let texts = obj.try_iter()?.map(|text| Ok(text?.extract::<Text<'_>>()?.to_owned()?));
-        texts.collect::<PyResult<_>>().map(Self)
+        let texts = obj.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        Ok(Self(PyTuple::new(obj.py(), texts)?))
+    }
+}
+
+impl<'py> Texts<'py> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<&str>> {
+        self.0.iter_borrowed().map(held_str)
+    }
+
+    pub(crate) fn tuple(&self) -> &Bound<'py, PyTuple> {
+        &self.0
     }
 }

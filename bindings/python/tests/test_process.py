@@ -219,6 +219,53 @@ def test_the_interpreter_exits_with_waiters_pending(end: str) -> None:
     assert "Fatal" not in done.stderr
 
 
+BUSY = """
+import sys, threading, time
+from ixt_sdk import StreamCredit, StreamFrame, StreamHandle, StreamId, StreamSender
+from ixt_sdk.errors import CreditExhaustedError, TruncatedError
+ID = StreamId(b"1" * 16)
+def sink():
+    sender = StreamSender(ID, lambda frame: [None for _ in range(9)], 2**31 - 1)
+    while True:
+        sender.try_send_data(b"x")
+def events():
+    frames = []
+    handle = StreamHandle.open(frames.append)
+    while True:
+        handle.feed(StreamFrame(handle.sender.stream_id, StreamCredit(1)))
+        handle.sender.try_send_data(b"x")
+        handle._endpoint.stream.state
+def errors():
+    sender = StreamSender(ID, print)
+    while True:
+        try:
+            sender.try_send_data(b"x")
+        except CreditExhaustedError:
+            pass
+        try:
+            StreamFrame.from_bytes(bytearray(b""))
+        except TruncatedError:
+            pass
+sys.setswitchinterval(1e-5)
+for _ in range(4):
+    threading.Thread(target=globals()[sys.argv[1]], daemon=True).start()
+time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("work", ["sink", "events", "errors"])
+def test_the_interpreter_exits_while_daemon_threads_call_back(work: str) -> None:
+    for _ in range(3 * int(os.environ.get("IXT_STRESS", "1"))):
+        done = subprocess.run(
+            [sys.executable, "-c", BUSY, work],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_memory_is_steady() -> None:
     data = StreamFrame(ID, StreamData(7, b"x" * 64)).to_bytes()
     sender = StreamSender(ID, len, 2**31 - 1)

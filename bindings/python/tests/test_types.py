@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
@@ -24,4 +25,4 @@ def test_stubs_of_the_native_module() -> None:
 
 
 def test_the_package_is_typed() -> None:
-    assert (HERE / "python" / "ixt_sdk" / "py.typed").is_file()
+    assert (files("ixt_sdk") / "py.typed").is_file()

@@ -2,8 +2,8 @@
 
 use ixt_core::stream::frames;
 
-use crate::error::Result;
 use crate::frame::{StreamFrame, limits};
+use crate::refusal::Result;
 
 /// The whole frames at the front of a read buffer.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]

@@ -3,8 +3,8 @@
 use ixt_core::Limits;
 use ixt_core::stream as core;
 
-use crate::error::Result;
 use crate::names::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};
+use crate::refusal::Result;
 
 /// One frame of a stream: whose, and what.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ixt_core::invocation as core;
 
-use crate::error::Result;
 use crate::parts::{ContextParts, MetadataEntry, Target};
+use crate::refusal::Result;
 
 /// Who invokes what, with which authority, until when (specification 21). It never changes, and is equal to
 /// another one that says the same.

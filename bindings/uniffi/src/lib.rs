@@ -9,38 +9,42 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-#[cfg(feature = "streams")]
+#[cfg(feature = "values")]
 mod batch;
 mod capability;
 mod error;
-#[cfg(feature = "streams")]
+#[cfg(feature = "values")]
 mod event;
-#[cfg(feature = "streams")]
+#[cfg(feature = "values")]
 mod frame;
+#[cfg(feature = "values")]
 mod invocation;
-#[cfg(feature = "streams")]
+#[cfg(feature = "values")]
 mod names;
+#[cfg(feature = "values")]
 mod parts;
-#[cfg(feature = "streams")]
+#[cfg(feature = "values")]
+mod refusal;
+#[cfg(feature = "values")]
 mod stream;
+#[cfg(feature = "values")]
 mod token;
 mod traceparent;
 
-#[cfg(feature = "streams")]
-pub use batch::{FrameBatch, Split, decode_batch, encode_batch, split};
 pub use capability::{attenuates, covers};
-pub use error::{ErrorKind, IxtError, Result, error_kinds};
-#[cfg(feature = "streams")]
-pub use event::{By, Event, Half, Outcome, State, Violation};
-#[cfg(feature = "streams")]
-pub use frame::{FrameBody, StreamFrame, decode_frame, encode_frame};
-pub use invocation::{ChildSpec, InvocationContext};
-#[cfg(feature = "streams")]
-pub use names::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};
-pub use parts::{ContextParts, MetadataEntry, Subject, Target};
-#[cfg(feature = "streams")]
-pub use stream::{Drained, Received, Stream, StreamConfig};
-pub use token::TokenRef;
+pub use error::{KindOfError, error_kinds};
 pub use traceparent::{TraceParent, from_traceparent};
+#[cfg(feature = "values")]
+pub use {
+    batch::{FrameBatch, Split, decode_batch, encode_batch, split},
+    event::{By, Event, Half, Outcome, State, Violation},
+    frame::{FrameBody, StreamFrame, decode_frame, encode_frame},
+    invocation::{ChildSpec, InvocationContext},
+    names::{CancelReason, CloseReason, InteractionKind, StreamErrorCode},
+    parts::{ContextParts, MetadataEntry, Subject, Target},
+    refusal::{ErrorKind, IxtError, Result},
+    stream::{Drained, Received, Stream, StreamConfig},
+    token::TokenRef,
+};
 
 uniffi::setup_scaffolding!("ixt");

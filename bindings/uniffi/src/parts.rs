@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ixt_core::invocation as core;
 
-use crate::error::Result;
+use crate::refusal::Result;
 use crate::token::TokenRef;
 
 /// Where an invocation goes.

@@ -8,10 +8,10 @@ use ixt_core::stream::{FrameRef, StreamId};
 use ixt_core::wire::{MESSAGE_OVERHEAD, Split, split};
 use ixt_core::{Error, ErrorKind, Limits};
 
-use crate::error::Result;
 use crate::event::{Event, Outcome, State};
 use crate::frame::{StreamFrame, limits};
 use crate::names::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};
+use crate::refusal::Result;
 
 /// One endpoint of one stream, without IO: commands, frames and the time go in, frames and events come out.
 ///
@@ -344,7 +344,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{ErrorKind as Kind, IxtError};
+    use crate::refusal::{ErrorKind as Kind, IxtError};
 
     #[test]
     fn a_read_buffer_goes_in_and_all_its_events_come_out() {

@@ -133,7 +133,8 @@ impl Receiver {
         }
     }
 
-    /// The application has consumed frames: grants again once half a window is due.
+    /// The application has consumed frames: grants again once half a window is due, or once the peer has
+    /// no credit left and nothing that it sent waits to be consumed: no later call could then grant.
     pub(super) fn consume(&mut self, frames: u32) -> Result<(), ErrorKind> {
         if self.half != Half::Open || self.window == 0 || self.one {
             return Ok(());
@@ -149,7 +150,8 @@ impl Receiver {
         }
         self.unconsumed -= u64::from(frames);
         self.consumed = due;
-        if due >= step {
+        let idle = self.outstanding == 0 && self.unconsumed == 0;
+        if due >= step || idle {
             self.consumed = 0;
             self.give(due);
         }

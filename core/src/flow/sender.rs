@@ -71,13 +71,11 @@ impl Sender {
     }
 
     /// Spends a credit: that of the ticket, or a free one. Checks in the order state, size,
-    /// cardinality, credit. Gives the sequence.
+    /// cardinality, credit. Gives the sequence. A stream that has no id yet does not come so far.
     #[inline]
     pub(super) fn send(&mut self, fits: bool, ticket: Option<Ticket>) -> Result<u64, ErrorKind> {
-        match self.half {
-            Half::Open => {}
-            Half::Idle => return Err(ErrorKind::NotOpen),
-            _ => return Err(ErrorKind::StreamEnded),
+        if self.half != Half::Open {
+            return Err(ErrorKind::StreamEnded);
         }
         if !fits {
             return Err(ErrorKind::FrameTooLarge);

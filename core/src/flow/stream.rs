@@ -164,7 +164,8 @@ impl Stream {
         Ok(self.receiver.grant(frames)?)
     }
 
-    /// The application has consumed `frames` messages: grants again once max(1, ⌊window ∕ 2⌋) are due.
+    /// The application has consumed `frames` messages: grants again once max(1, ⌊window ∕ 2⌋) are due,
+    /// or all that the peer was granted has been sent and consumed.
     /// Without effect where grants are manual.
     ///
     /// # Errors
@@ -465,9 +466,10 @@ impl Stream {
         Received::Done
     }
 
-    /// Records the outcome once both directions have ended in order.
+    /// Records the outcome once both directions have ended in order; a stream that ended otherwise takes no
+    /// close any more.
     fn complete(&mut self) {
-        if !self.has_ended() || self.outcome.is_some() {
+        if !self.has_ended() {
             return;
         }
         let [own, peer] = self.reasons;

@@ -9,7 +9,7 @@ use crate::wire::generated::module_capnp::{
 };
 use crate::wire::{
     BODY, Error, ErrorKind, General, MAX_CAPABILITIES, MAX_CAPABILITY, MAX_CONTEXT, MAX_METADATA,
-    MAX_METADATA_TOTAL, MAX_METADATA_VALUE, MAX_TOKEN, Reader, Result, Structure, WORD, Words,
+    MAX_METADATA_TOTAL, MAX_METADATA_VALUE, MAX_TOKEN, Reader, Result, Structure, Texts, WORD, Words,
     bytes_to_words, check_table, refusal, root_of, table_of,
 };
 
@@ -341,12 +341,13 @@ fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Opti
         read_actor(&mut reader, &actor, context)?;
     }
     if let Some(at) = root.pointer(3)
-        && let Some((first, count)) = reader.structures(at)?
+        && let Some((first, pointers, count)) = reader.structures(at)?
     {
-        if first.data_words != 0 || first.pointer_count > ENTRY_POINTERS || count > MAX_METADATA {
+        if pointers > ENTRY_POINTERS || count > MAX_METADATA {
             return None;
         }
-        read_metadata(&mut reader, &first, count, context)?;
+        let texts = reader.texts(first, count * pointers)?;
+        read_metadata(texts, pointers, count, context)?;
     }
     reader.at_end().then_some(())
 }
@@ -407,18 +408,16 @@ fn read_actor<'a>(reader: &mut Reader<'a>, actor: &Structure, context: &mut Cont
 
 #[inline]
 fn read_metadata<'a>(
-    reader: &mut Reader<'a>,
-    first: &Structure,
+    mut texts: Texts<'a>,
+    pointers: usize,
     count: usize,
     context: &mut ContextRef<'a>,
 ) -> Option<()> {
-    // Without data an entry is its pointers, so that those of all entries are in a row.
-    let mut texts = reader.texts(first.pointers, count * first.pointer_count)?;
     let mut last = None;
     let mut total = 0;
     for _ in 0..count {
         let key = texts.next()?;
-        let value = if first.pointer_count == ENTRY_POINTERS { texts.next()? } else { "" };
+        let value = if pointers == ENTRY_POINTERS { texts.next()? } else { "" };
         if !is_key(key) || last.is_some_and(|last| last >= key) || value.len() > MAX_METADATA_VALUE {
             return None;
         }

@@ -165,7 +165,16 @@ impl<B: AsRef<[u8]>, T: AsRef<str>> Frame<B, T> {
 
     /// The number of bytes that the frame encodes to.
     #[must_use]
+    #[inline]
     pub fn encoded_len(&self) -> usize {
+        match &self.body {
+            FrameBody::Data(data) if !data.payload.as_ref().is_empty() => data::length(data.payload.as_ref()),
+            _ => self.encoded_len_other(),
+        }
+    }
+
+    #[inline(never)]
+    fn encoded_len_other(&self) -> usize {
         let frame = self.as_ref();
         match Plan::of(&frame) {
             Some(plan) => BODY + plan.words() * WORD,
@@ -179,13 +188,39 @@ impl<B: AsRef<[u8]>, T: AsRef<str>> Frame<B, T> {
             FrameBody::Data(StreamData { sequence, payload }) if data::fits(payload.as_ref(), limits) => {
                 data::write(self.stream_id, *sequence, payload.as_ref(), out)
             }
-            _ => self.as_ref().write_any(out, limits),
+            _ => self.write_other(out, limits),
         }
+    }
+
+    /// Apart, so that what nearly every frame needs is small enough to stand where it is called.
+    #[inline(never)]
+    fn write_other(&self, out: &mut impl Buffer, limits: Limits) -> Result<()> {
+        self.as_ref().write_any(out, limits)
     }
 }
 
 impl<'a> FrameRef<'a> {
-    #[inline(never)]
+    /// Writes a data frame with a payload to the front of `out`, and gives how many bytes they are. `None`,
+    /// and nothing is written, where the payload is empty or past the limit, or there is too little room:
+    /// [`encode_to_slice`](Self::encode_to_slice) then decides.
+    ///
+    /// It is for who makes frames of another form, and need not make one of seven kinds for these.
+    #[inline]
+    #[must_use]
+    pub fn encode_data(
+        stream_id: StreamId,
+        data: StreamData<&[u8]>,
+        mut out: &mut [u8],
+        limits: Limits,
+    ) -> Option<usize> {
+        let length = data::length(data.payload);
+        if !data::fits(data.payload, limits) || out.len() < length {
+            return None;
+        }
+        data::write(stream_id, data.sequence, data.payload, &mut out).ok()?;
+        Some(length)
+    }
+
     fn write_any(&self, out: &mut impl Buffer, limits: Limits) -> Result<()> {
         self.check(limits)?;
         if let Some(plan) = Plan::of(self) {
@@ -213,9 +248,19 @@ impl<'a> FrameRef<'a> {
     #[inline]
     pub fn decode_within(bytes: &'a [u8], limits: Limits) -> Result<Self> {
         match data::read(bytes, limits) {
-            Some((frame, _)) => Ok(frame),
+            Some(((stream_id, data), _)) => Ok(Frame { stream_id, body: FrameBody::Data(data) }),
             None => Self::decode_other(bytes, limits),
         }
+    }
+
+    /// Reads one whole data frame with a payload, as encoding writes it: nearly all that travels. `None` for
+    /// anything else, sound or not: [`decode_within`](Self::decode_within) then decides.
+    ///
+    /// It is for who passes frames on to another form, and need not look at seven kinds of them for these.
+    #[inline]
+    #[must_use]
+    pub fn decode_data(bytes: &'a [u8], limits: Limits) -> Option<(StreamId, StreamData<&'a [u8]>)> {
+        data::read(bytes, limits).map(|(found, _)| found)
     }
 
     #[inline(never)]
@@ -233,10 +278,10 @@ impl<'a> FrameRef<'a> {
     /// # Errors
     /// A refusal of specification 20.
     pub fn decode_canonical(bytes: &'a [u8], limits: Limits) -> Result<Self> {
-        if let Some((frame, padding)) = data::read(bytes, limits)
+        if let Some(((stream_id, data), padding)) = data::read(bytes, limits)
             && padding.iter().all(|byte| *byte == 0)
         {
-            return Ok(frame);
+            return Ok(Frame { stream_id, body: FrameBody::Data(data) });
         }
         let frame = Self::decode_within(bytes, limits)?;
         let mut again = Vec::with_capacity(bytes.len());
@@ -430,21 +475,26 @@ pub struct FrameBatch<'a> {
     failed: bool,
 }
 
-impl FrameBatch<'_> {
+impl<'a> FrameBatch<'a> {
     /// Bytes of the frames given so far.
     #[must_use]
+    #[inline]
     pub fn consumed(&self) -> usize {
         self.consumed
     }
-}
 
-impl<'a> Iterator for FrameBatch<'a> {
-    type Item = Result<(usize, FrameRef<'a>)>;
-
+    /// Gives the next frame if it is what [`FrameRef::decode_data`] reads; else it stays the next one.
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let start = self.consumed;
-        let rest = self.bytes.get(start..)?;
+    pub fn next_data(&mut self) -> Option<(StreamId, StreamData<&'a [u8]>)> {
+        // Where the batch has failed it stands before what was refused, which is no such frame.
+        let (found, rest) = data::read_first(self.bytes.get(self.consumed..)?, self.limits)?;
+        self.consumed = self.bytes.len() - rest.len();
+        Some(found)
+    }
+
+    #[inline(never)]
+    fn next_other(&mut self) -> Option<Result<FrameRef<'a>>> {
+        let rest = self.bytes.get(self.consumed..)?;
         if self.failed || rest.is_empty() {
             return None;
         }
@@ -456,6 +506,20 @@ impl<'a> Iterator for FrameBatch<'a> {
             Err(error) => Err(error),
         };
         self.failed = frame.is_err();
+        Some(frame)
+    }
+}
+
+impl<'a> Iterator for FrameBatch<'a> {
+    type Item = Result<(usize, FrameRef<'a>)>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.consumed;
+        let frame = match self.next_data() {
+            Some((stream_id, data)) => Ok(Frame { stream_id, body: FrameBody::Data(data) }),
+            None => self.next_other()?,
+        };
         Some(frame.map(|frame| (start, frame)))
     }
 }

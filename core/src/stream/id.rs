@@ -16,6 +16,7 @@ impl StreamId {
     ///
     /// # Errors
     /// `NilStreamId` when all are zero.
+    #[inline]
     pub fn new(bytes: [u8; 16]) -> Result<Self> {
         if bytes == [0; 16] { Err(nil()) } else { Ok(Self(bytes)) }
     }

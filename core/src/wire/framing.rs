@@ -70,6 +70,7 @@ mod tests {
         let mut whole = one.to_vec();
         whole.extend([0; 20]);
         assert_eq!(split(&whole, 100), Ok(Split::Message(24)));
+        assert_eq!(split(&whole, 24), Ok(Split::Message(24)));
         assert_eq!(split(&whole, 23).map_err(|e| e.kind()), Err(ErrorKind::MessageTooLarge));
     }
 

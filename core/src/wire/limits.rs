@@ -46,7 +46,12 @@ impl Limits {
     #[must_use]
     pub const fn with_max_payload(max_payload: usize) -> Self {
         const MOST: usize = 1 << 28;
-        Self { max_payload: if max_payload < MOST { max_payload as u32 } else { MOST as u32 } }
+        Self {
+            max_payload: match max_payload {
+                0..=MOST => max_payload as u32,
+                _ => MOST as u32,
+            },
+        }
     }
 
     /// Largest payload of a data frame in bytes.

@@ -45,5 +45,5 @@ pub use limits::{
 pub(crate) use framing::{BODY, check_table};
 pub(crate) use general::{General, refusal};
 pub(crate) use pointer::{WORD, bytes_to_words, list_of_bytes, root_of, table_of};
-pub(crate) use reader::{Reader, Structure, first_nul};
+pub(crate) use reader::{Reader, Structure, Texts, first_nul};
 pub(crate) use writer::{Buffer, Words};

@@ -23,7 +23,7 @@ pub(crate) struct Structure {
     /// Words of data.
     pub(crate) data_words: usize,
     /// Where its pointers begin.
-    pub(crate) pointers: usize,
+    pointers: usize,
     /// Number of pointers.
     pub(crate) pointer_count: usize,
 }
@@ -141,9 +141,10 @@ impl<'a> Reader<'a> {
         Some((start, count))
     }
 
-    /// The list of structs behind the pointer at `at`: the first one's sections, and how many.
+    /// The list of structs without data behind the pointer at `at`: where the first one's pointers begin,
+    /// how many pointers each has, and how many structs. Their pointers lie in a row.
     #[inline]
-    pub(crate) fn structures(&mut self, at: usize) -> Option<Option<(Structure, usize)>> {
+    pub(crate) fn structures(&mut self, at: usize) -> Option<Option<(usize, usize, usize)>> {
         let pointer = self.word(at)?;
         if pointer == 0 {
             return Some(None);
@@ -156,16 +157,11 @@ impl<'a> Reader<'a> {
         self.take(words + 1)?;
         let tag = self.word(start)?;
         let count = (tag as u32 >> 2) as usize;
-        let data_words = (tag >> 32) as usize & 0xffff;
-        let pointer_count = (tag >> 48) as usize;
-        if tag != tag_of(count, data_words, pointer_count)
-            || count.checked_mul(data_words + pointer_count)? != words
-        {
+        let pointers = (tag >> 48) as usize;
+        if tag != tag_of(count, 0, pointers) || count.checked_mul(pointers)? != words {
             return None;
         }
-        let data = start + 1;
-        let first = Structure { data, data_words, pointers: data + data_words, pointer_count };
-        Some(Some((first, count)))
+        Some(Some((start + 1, pointers, count)))
     }
 
     /// What a pointer at `at` to the cursor holds as its offset. The object that the pointer is in has

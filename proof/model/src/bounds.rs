@@ -53,8 +53,9 @@ impl Bounds {
         let patient = Self { application: Application::Patient, messages: 2, grants: 2, ..any.clone() };
         let mut models = vec![
             Self { waits: 1, late: true, ..patient.clone() },
-            Self { window: Some(2), credits: &[1, 2], ..patient },
+            Self { window: Some(2), credits: &[1, 2], ..patient.clone() },
         ];
+        models.extend(Self { messages: 3, window: Some(4), ..patient }.below_half(&[1]));
         if kind != InteractionKind::BidiStream {
             models.push(waits);
         }
@@ -78,7 +79,8 @@ impl Bounds {
         };
         let patient = Self { application: Application::Patient, late: true, waits: 2, ..any.clone() };
         let window = Self { window: Some(2), credits: &[1, 2], ..any.clone() };
-        let mut models = vec![Self { window: Some(2), credits: &[1, 2], ..patient.clone() }, patient];
+        let mut models = vec![Self { window: Some(2), credits: &[1, 2], ..patient.clone() }, patient.clone()];
+        models.extend(Self { window: Some(6), ..patient }.below_half(&[1, 2]));
         if kind == InteractionKind::BidiStream {
             // Both directions with everything are too many: tickets, then messages, then their hosts.
             models.push(Self { messages: 2, grants: 2, credits: &[0], ..any.clone() });
@@ -91,6 +93,12 @@ impl Bounds {
             models.push(any);
         }
         models
+    }
+
+    /// The same with first credits below half the window, where they are the responder's to spend: the row
+    /// A8 of specification 23.
+    fn below_half(self, credits: &'static [u32]) -> Option<Self> {
+        (!self.exactly_one(Role::Responder)).then_some(Self { credits, ..self })
     }
 
     /// What an end has to send.

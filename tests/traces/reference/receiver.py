@@ -48,8 +48,13 @@ class Receiver(State):
             return misuse("InvalidGrant")
         grant = self.consumed + count
         if grant < max(1, self.window // 2):
-            self.cite(row, "below the threshold")
-            self.consumed = grant
+            if self.outstanding or count < self.unconsumed:
+                self.cite(row, "below the threshold")
+                self.consumed = grant
+            else:
+                self.cite(row, "of all that was granted")
+                self.consumed = 0
+                self._grant_now(grant)
         elif self.outstanding + grant > LARGEST:
             self.cite(row, "grant beyond")
             return misuse("WindowOverflow")

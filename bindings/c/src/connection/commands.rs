@@ -53,7 +53,7 @@ pub extern "C" fn ixt_connection_open(
 ) -> ixt_status_t {
     guard_with(error, || {
         let stream = required(stream)?;
-        let (id, context) = (StreamId::new(stream_id.id()?)?, context.get(context_length)?);
+        let (id, context) = (StreamId::new(*stream_id.id()?)?, context.get(context_length)?);
         let kind = kind_of(interaction)?;
         let key = command(connection, |this| this.connection.open(id, kind, context))?;
         stream.write(key.raw());
@@ -83,7 +83,7 @@ pub extern "C" fn ixt_connection_open_send_close(
 ) -> ixt_status_t {
     guard_with(error, || {
         let stream = required(stream)?;
-        let (id, context) = (StreamId::new(stream_id.id()?)?, context.get(context_length)?);
+        let (id, context) = (StreamId::new(*stream_id.id()?)?, context.get(context_length)?);
         let payload = payload.get(payload_length)?;
         let kind = kind_of(interaction)?;
         if !matches!(kind, InteractionKind::Unary | InteractionKind::ServerStream) {

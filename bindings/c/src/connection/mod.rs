@@ -104,7 +104,7 @@ pub extern "C" fn ixt_connection_new(
 ) -> ixt_status_t {
     guard_with(error, || {
         let connection = required(connection)?;
-        let id = StreamId::new(control_id.id()?)?;
+        let id = StreamId::new(*control_id.id()?)?;
         let config = config::of(config)?;
         let max_payload = config.max_payload;
         let made = Connection::new(config, id, now_us)?;

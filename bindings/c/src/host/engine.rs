@@ -62,7 +62,7 @@ pub extern "C" fn ixt_host_new(
             toml => Policy::from_toml(toml)
                 .map_err(|_| Error::new(ErrorKind::InvalidArgument).in_field("policy"))?,
         };
-        let made = Host::new(Settings::default(), policy, seed.id()?, now_us)?;
+        let made = Host::new(Settings::default(), policy, *seed.id()?, now_us)?;
         host.write(Box::new(ixt_host_t { host: made, broken: false }));
         Ok(())
     })

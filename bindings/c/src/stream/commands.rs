@@ -48,7 +48,7 @@ pub extern "C" fn ixt_stream_open(
         let out = out.get(capacity)?;
         command(stream, |this| {
             let may_open = this.stream.role() == Role::Opener && this.stream.id().is_none();
-            let id = match StreamId::new(id) {
+            let id = match StreamId::new(*id) {
                 Ok(id) => id,
                 Err(nil) if may_open => return Err(nil),
                 Err(_) => return Err(refused_open(this.stream.role())),
@@ -167,7 +167,8 @@ pub extern "C" fn ixt_stream_grant(stream: Option<&mut ixt_stream_t>, frames: u3
     guard(|| command(stream, |this| this.stream.grant(frames)))
 }
 
-/// Says that the application has consumed so many messages: grants again once half a window is due.
+/// Says that the application has consumed so many messages: grants again once half a window is due, or
+/// all that was granted has been sent and consumed.
 /// Without effect where grants are by hand.
 ///
 /// granted: NULL, or written on success: whether there is a credit frame to drain. Where it is false,

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use crate::error::ixt_error_t;
 use crate::event::{self, ixt_event_t};
 use crate::ffi::Bytes;
-use crate::frame::{IXT_MAX_PAYLOAD, emit, ixt_frame_t};
+use crate::frame::{IXT_MAX_PAYLOAD, emit, emit_data, ixt_frame_t};
 use crate::guard::{guard, guard_with, required};
 use crate::status::ixt_status_t;
 use ixt_core::flow::{Config, Event, Half, Stream, Ticket};
@@ -148,7 +148,10 @@ impl ixt_stream_t {
             None => self.stream.try_send(payload),
             Some(ticket) => self.stream.send_with(ticket, payload),
         }?;
-        emit(&frame, limits, out, written)
+        match frame.body {
+            FrameBody::Data(data) => emit_data(frame.stream_id, data, limits, out, written),
+            _ => emit(&frame, limits, out, written),
+        }
     }
 
     #[cold]

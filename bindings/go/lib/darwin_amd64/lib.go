@@ -1,4 +1,4 @@
-//go:build darwin && amd64 && !ixt_system
+//go:build darwin && amd64 && !ixt_system && !ixt_source
 
 package lib
 

@@ -1,4 +1,4 @@
-//go:build darwin && arm64 && !ixt_system
+//go:build darwin && arm64 && !ixt_system && !ixt_source
 
 package lib
 

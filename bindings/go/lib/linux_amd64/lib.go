@@ -1,4 +1,4 @@
-//go:build linux && amd64 && !ixt_system
+//go:build linux && amd64 && !ixt_system && !ixt_source
 
 package lib
 

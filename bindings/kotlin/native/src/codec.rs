@@ -7,10 +7,9 @@
 use std::ptr::null_mut;
 
 use ixt_core::ErrorKind;
-use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{FrameRef, StreamId, frames};
 use ixt_core::wire::{Split, split};
-use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jlongArray};
+use jni_sys::{JNIEnv, jboolean, jbyteArray, jclass, jint, jlong, jlongArray, jobject};
 
 use crate::env::{Env, Pinned, flag, limits};
 use crate::record::{FRAME, frame_of, longs_of_frame};
@@ -69,6 +68,39 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeLarge(
         let mut out = Pinned::new(env, array)?;
         frame_of(tag, id, numbers, &text, pinned.bytes())?.encode_to_slice(out.bytes_mut(), limits)?;
         Ok(array)
+    })
+}
+
+/// As `encodeLarge`, into the memory of a direct buffer from `at` up to `end`; gives how many bytes.
+#[unsafe(no_mangle)]
+unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeLargeTo(
+    env: *mut JNIEnv,
+    _: jclass,
+    tag: jint,
+    high: jlong,
+    low: jlong,
+    x: jlong,
+    y: jlong,
+    text: jbyteArray,
+    bytes: jbyteArray,
+    max_payload: jint,
+    buffer: jobject,
+    at: jint,
+    end: jint,
+) -> jint {
+    // SAFETY: see the module.
+    unsafe { Env::new(env) }.run(0, |env| {
+        let (text, start) = (env.bytes(text), env.address(buffer) as *mut u8);
+        let room = (end as usize).checked_sub(at as usize).ok_or(ErrorKind::InvalidArgument)?;
+        if start.is_null() {
+            return Err(ErrorKind::InvalidArgument.into());
+        }
+        // SAFETY: the caller's places are within the buffer, which lives through the call, and whoever uses it
+        // meanwhile on another thread breaks the buffer's own rule.
+        let out = unsafe { std::slice::from_raw_parts_mut(start.add(at as usize), room) };
+        let pinned = Pinned::new(env, bytes)?;
+        let frame = frame_of(tag.into(), (high, low), (x, y), &text, pinned.bytes())?;
+        Ok(frame.encode_to_slice(out, limits(max_payload))? as jint)
     })
 }
 
@@ -159,26 +191,6 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_split(
             Split::Message(size) => size as jlong,
             Split::Incomplete(size) if size <= length => size as jlong,
             Split::Incomplete(size) => !(size as jlong),
-        })
-    })
-}
-
-/// Whether a context of these bytes has a capability.
-#[unsafe(no_mangle)]
-unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_hasCapability(
-    env: *mut JNIEnv,
-    _: jclass,
-    context: jbyteArray,
-    required: jbyteArray,
-) -> jboolean {
-    // SAFETY: see the module.
-    unsafe { Env::new(env) }.run(false, |env| {
-        let required = env.bytes(required);
-        env.lend(context, 0, env.length(context), |context| {
-            let context = ContextRef::decode(context)?;
-            // What is not text is no name of a capability.
-            let required = std::str::from_utf8(&required).unwrap_or_default();
-            Ok(flag(context.actor().has_capability(required)))
         })
     })
 }

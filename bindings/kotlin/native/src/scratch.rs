@@ -18,7 +18,7 @@ use crate::record::{frame_of, longs_of_frame};
 use crate::stream::engine;
 
 /// Bytes of the input, and of the output.
-const SIZE: usize = 32 << 10;
+pub(crate) const SIZE: usize = 32 << 10;
 /// More than the head of any frame, and its padding.
 const ROOM: usize = 96;
 
@@ -26,7 +26,7 @@ const ROOM: usize = 96;
 ///
 /// # Safety
 /// See the module.
-unsafe fn halves<'a>(scratch: jlong) -> (&'a [u8; SIZE], &'a mut [u8; SIZE]) {
+pub(crate) unsafe fn halves<'a>(scratch: jlong) -> (&'a [u8; SIZE], &'a mut [u8; SIZE]) {
     let input = scratch as *mut [u8; SIZE];
     // SAFETY: the caller's; the halves do not overlap.
     unsafe { (&*input, &mut *input.add(1)) }
@@ -88,7 +88,7 @@ unsafe extern "system" fn Java_io_github_hdv_ixt_internal_Native_encodeMany(
     let (env, (input, output)) = unsafe { (Env::new(env), halves(scratch)) };
     env.run(0, |_| {
         let limits = limits(max_payload);
-        let (mut input, mut written, mut id) = (Input(input), 0, (0, 0));
+        let (mut input, mut written, mut id) = (Input::new(input), 0, (0, 0));
         for _ in 0..count {
             let head = input.long()?;
             if head & OTHER_ID != 0 {
@@ -110,16 +110,20 @@ const OTHER_ID: jlong = 1 << 16;
 const MORE: jlong = 1 << 17;
 
 /// What is left of the input.
-struct Input<'a>(&'a [u8]);
+pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
-    fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
         let (taken, left) = self.0.split_at_checked(length).ok_or(ErrorKind::InvalidArgument)?;
         self.0 = left;
         Ok(taken)
     }
 
-    fn long(&mut self) -> Result<jlong> {
+    pub(crate) fn long(&mut self) -> Result<jlong> {
         let (taken, left) = self.0.split_first_chunk().ok_or(ErrorKind::InvalidArgument)?;
         self.0 = left;
         Ok(jlong::from_ne_bytes(*taken))

@@ -311,7 +311,11 @@ class ClosedError(IxtError):
 
 
 class PanicError(IxtError):
-    """A defect of Ixt."""
+    """A defect of Ixt that it noticed itself.
+
+    A panic of the native module comes as ``PanicException`` of PyO3 instead, which is no
+    ``Exception``: ``except Exception`` does not hide it.
+    """
 
     kind, code = "Panic", 204
 

@@ -5392,13 +5392,13 @@ private let initializationResult: InitializationResult = {
     if bindings_contract_version != scaffolding_contract_version {
         return InitializationResult.contractVersionMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_func_decode_batch() != 24916) {
+    if (uniffi_ixt_uniffi_checksum_func_decode_batch() != 54840) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_func_encode_batch() != 51696) {
+    if (uniffi_ixt_uniffi_checksum_func_encode_batch() != 55825) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_func_split() != 65321) {
+    if (uniffi_ixt_uniffi_checksum_func_split() != 14287) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_func_attenuates() != 25059) {
@@ -5410,16 +5410,16 @@ private let initializationResult: InitializationResult = {
     if (uniffi_ixt_uniffi_checksum_func_error_kinds() != 8672) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_func_decode_frame() != 28232) {
+    if (uniffi_ixt_uniffi_checksum_func_decode_frame() != 24808) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_func_encode_frame() != 58918) {
+    if (uniffi_ixt_uniffi_checksum_func_encode_frame() != 39619) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_func_from_traceparent() != 31449) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_invocationcontext_child() != 53174) {
+    if (uniffi_ixt_uniffi_checksum_method_invocationcontext_child() != 22578) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_method_invocationcontext_deadline_elapsed() != 42437) {
@@ -5440,25 +5440,25 @@ private let initializationResult: InitializationResult = {
     if (uniffi_ixt_uniffi_checksum_method_invocationcontext_traceparent() != 36288) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_cancel() != 1163) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_cancel() != 34260) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_close() != 54784) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_close() != 48410) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_consume() != 48363) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_consume() != 32341) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_drain() != 52132) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_drain() != 42697) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_method_stream_drop_ticket() != 49147) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_fail() != 11491) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_fail() != 38419) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_grant() != 23781) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_grant() != 7644) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_method_stream_handle_timeout() != 57407) {
@@ -5467,19 +5467,19 @@ private let initializationResult: InitializationResult = {
     if (uniffi_ixt_uniffi_checksum_method_stream_next_timeout() != 56173) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_open() != 40873) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_open() != 47020) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_method_stream_outcome() != 35971) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_receive() != 53054) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_receive() != 29289) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_receive_frame() != 48940) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_receive_frame() != 51515) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_send_with() != 12765) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_send_with() != 882) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_method_stream_sends_exactly_one() != 25442) {
@@ -5491,10 +5491,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_ixt_uniffi_checksum_method_stream_stream_id() != 26938) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_try_send() != 8438) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_try_send() != 62412) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_method_stream_wait() != 61110) {
+    if (uniffi_ixt_uniffi_checksum_method_stream_wait() != 35079) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_method_tokenref_expose() != 46336) {
@@ -5503,25 +5503,25 @@ private let initializationResult: InitializationResult = {
     if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_anonymous() != 52443) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_decode() != 32348) {
+    if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_decode() != 7213) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_decode_canonical() != 4955) {
+    if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_decode_canonical() != 8274) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_new() != 57333) {
+    if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_new() != 13072) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_constructor_invocationcontext_system() != 11092) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_constructor_stream_opener() != 22095) {
+    if (uniffi_ixt_uniffi_checksum_constructor_stream_opener() != 61005) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_constructor_stream_responder() != 56626) {
+    if (uniffi_ixt_uniffi_checksum_constructor_stream_responder() != 9610) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_ixt_uniffi_checksum_constructor_stream_sender() != 6536) {
+    if (uniffi_ixt_uniffi_checksum_constructor_stream_sender() != 2063) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_ixt_uniffi_checksum_constructor_tokenref_new() != 51533) {

@@ -1,7 +1,5 @@
 package io.github.hdv.ixt
 
-import io.github.hdv.ixt.uniffi.IxtException as UniffiException
-
 /**
  * A refusal of bytes or values, or a misuse of a stream. Callers match [kind], people read the message.
  *
@@ -48,11 +46,4 @@ public class StreamEndedException internal constructor(public val outcome: Outco
     private companion object {
         const val serialVersionUID = 1L
     }
-}
-
-/** Calls what was generated, and gives its refusals as this package's. */
-internal inline fun <T> refusing(call: () -> T): T = try {
-    call()
-} catch (refused: UniffiException.Refused) {
-    throw IxtException(refused.code, refused.field, refused.offset?.toLong() ?: -1)
 }

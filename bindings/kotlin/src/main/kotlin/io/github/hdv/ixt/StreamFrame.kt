@@ -4,6 +4,7 @@ import io.github.hdv.ixt.internal.NONE
 import io.github.hdv.ixt.internal.Native
 import io.github.hdv.ixt.internal.Scratch
 import io.github.hdv.ixt.internal.utf8
+import java.nio.ByteBuffer
 import java.util.Objects
 
 /** Largest payload of a data frame in bytes, unless both ends agreed otherwise: 1 MiB. */
@@ -21,13 +22,46 @@ public data class StreamFrame(public val streamId: StreamId, public val body: Fr
      *
      * @throws IxtException a refusal of specification 20
      */
-    public fun toBytes(maxPayload: Int = MAX_PAYLOAD): ByteArray {
+    public fun toBytes(maxPayload: Int = MAX_PAYLOAD): ByteArray =
+        encode(maxPayload, { scratch, length -> scratch.take(length) }, ::encodeLarge)
+
+    /**
+     * Puts the canonical bytes where [out] stands, on the heap or off it, and moves it on; gives how many they are.
+     *
+     * @throws IxtException a refusal of specification 20; `BufferTooSmall`, and nothing is put
+     */
+    public fun encodeTo(out: ByteBuffer, maxPayload: Int = MAX_PAYLOAD): Int =
+        encode(maxPayload, { scratch, length -> length.also { scratch.takeTo(out, it) } }) { text, bytes, limit ->
+            if (out.isDirect && !out.isReadOnly) {
+                encodeLargeTo(out, text, bytes, limit)
+            } else {
+                out.append(encodeLarge(text, bytes, limit))
+            }
+        }
+
+    private fun encodeLarge(text: ByteArray?, bytes: ByteArray, limit: Int): ByteArray =
+        Native.encodeLarge(tagOf(body), streamId.high, streamId.low, xOf(body), yOf(body), text, bytes, limit)
+
+    private fun encodeLargeTo(out: ByteBuffer, text: ByteArray?, bytes: ByteArray, limit: Int): Int {
+        val at = out.position()
+        val length = Native.encodeLargeTo(
+            tagOf(body), streamId.high, streamId.low, xOf(body), yOf(body), text, bytes, limit, out, at, out.limit(),
+        )
+        out.position(at + length)
+        return length
+    }
+
+    private inline fun <T> encode(
+        maxPayload: Int,
+        small: (Scratch, Int) -> T,
+        large: (ByteArray?, ByteArray, Int) -> T,
+    ): T {
         val limit = payloadLimit(maxPayload)
         val id = streamId
         val text = textOf(body)
         val bytes = bytesOf(body)
         if (bytes != null && bytes.size > Scratch.SIZE - Scratch.ROOM - (text?.size ?: 0)) {
-            return Native.encodeLarge(tagOf(body), id.high, id.low, xOf(body), yOf(body), text, bytes, limit)
+            return large(text, bytes, limit)
         }
         val scratch = Scratch.get()
         var at = 0
@@ -40,7 +74,7 @@ public data class StreamFrame(public val streamId: StreamId, public val body: Fr
         val length = Native.encode(
             scratch.address, tagOf(body), id.high, id.low, xOf(body), yOf(body), at, bytes?.size ?: 0, limit,
         )
-        return scratch.take(length)
+        return small(scratch, length)
     }
 
     public companion object {
@@ -126,13 +160,46 @@ public fun decodeBatch(
  * @throws IxtException a refusal of specification 20
  */
 public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PAYLOAD): ByteArray {
+    var out = NONE
+    encodeAll(
+        frames, maxPayload,
+        { scratch, length -> out = if (out.isEmpty()) scratch.take(length) else out.with(scratch, length) },
+        { out += it.toBytes(maxPayload) },
+    )
+    return out
+}
+
+/**
+ * Puts the canonical bytes of the frames, back to back, where [out] stands, on the heap or off it, and moves it on;
+ * gives how many they are.
+ *
+ * @throws IxtException a refusal of specification 20; `BufferTooSmall`; [out] stands where it stood then
+ */
+public fun encodeBatch(frames: Collection<StreamFrame>, out: ByteBuffer, maxPayload: Int = MAX_PAYLOAD): Int {
+    val start = out.position()
+    try {
+        encodeAll(frames, maxPayload, { scratch, length -> scratch.takeTo(out, length) }, { it.encodeTo(out, maxPayload) })
+    } catch (refused: IxtException) {
+        out.position(start)
+        throw refused
+    }
+    return out.position() - start
+}
+
+/** Encodes as many frames at once as the scratch holds; one that is larger alone. */
+private inline fun encodeAll(
+    frames: Collection<StreamFrame>,
+    maxPayload: Int,
+    many: (Scratch, Int) -> Unit,
+    large: (StreamFrame) -> Unit,
+) {
     val limit = payloadLimit(maxPayload)
     val scratch = Scratch.get()
-    var out = NONE
+    val staged = scratch.staged
     var id: StreamId? = null
     var count = 0
-    var at = 0
     var room = Scratch.SIZE
+    staged.clear()
     for (frame in frames) {
         val body = frame.body
         val text = textOf(body)
@@ -140,12 +207,12 @@ public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PA
         val textSize = text?.size ?: 0
         val size = textSize + (bytes?.size ?: 0)
         if (size + Scratch.ROOM > room) {
-            out = out.with(scratch, count, limit)
+            if (count > 0) many(scratch, encodeStaged(scratch, count, limit))
             count = 0
-            at = 0
             room = Scratch.SIZE
+            staged.clear()
             if (size + Scratch.ROOM > room) {
-                out += frame.toBytes(maxPayload)
+                large(frame)
                 continue
             }
         }
@@ -153,28 +220,34 @@ public fun encodeBatch(frames: Collection<StreamFrame>, maxPayload: Int = MAX_PA
         val other = count == 0 || frame.streamId != id
         val more = body !is StreamData && body !is StreamCredit
         val flags = (if (other) OTHER_ID else 0) or (if (more) MORE else 0)
-        scratch.put(at, tagOf(body).toLong() or flags or ((size - textSize).toLong() shl 32))
-        at += Long.SIZE_BYTES
+        staged.putLong(tagOf(body).toLong() or flags or ((size - textSize).toLong() shl 32))
         if (other) {
             id = frame.streamId
-            scratch.put(at, id.high)
-            scratch.put(at + Long.SIZE_BYTES, id.low)
-            at += 2 * Long.SIZE_BYTES
+            staged.putLong(id.high).putLong(id.low)
         }
-        scratch.put(at, xOf(body))
-        at += Long.SIZE_BYTES
-        if (more) {
-            scratch.put(at, yOf(body))
-            scratch.put(at + Long.SIZE_BYTES, textSize.toLong())
-            at += 2 * Long.SIZE_BYTES
-        }
-        if (text != null) scratch.put(at, text)
-        if (bytes != null) scratch.put(at + textSize, bytes)
-        at += size
+        staged.putLong(xOf(body))
+        if (more) staged.putLong(yOf(body)).putLong(textSize.toLong())
+        if (text != null) staged.put(text)
+        if (bytes != null) staged.put(bytes)
         count++
         room -= size + Scratch.ROOM
     }
-    return out.with(scratch, count, limit)
+    if (count > 0) many(scratch, encodeStaged(scratch, count, limit))
+}
+
+private fun encodeStaged(scratch: Scratch, count: Int, limit: Int): Int {
+    scratch.putStaged(scratch.staged.position())
+    return Native.encodeMany(scratch.address, count, limit)
+}
+
+private fun ByteArray.with(scratch: Scratch, length: Int): ByteArray =
+    copyOf(Math.addExact(size, length)).also { scratch.takeTo(it, size, length) }
+
+/** Puts bytes, or nothing where they do not fit. */
+private fun ByteBuffer.append(bytes: ByteArray): Int {
+    if (bytes.size > remaining()) throw IxtException(ErrorKind.BufferTooSmall)
+    put(bytes)
+    return bytes.size
 }
 
 /** Where a frame of a batch has an id of its own. */
@@ -182,14 +255,6 @@ private const val OTHER_ID = 1L shl 16
 
 /** Where it has a second number and a text. */
 private const val MORE = 1L shl 17
-
-/** These bytes and those of the frames in the scratch. */
-private fun ByteArray.with(scratch: Scratch, count: Int, limit: Int): ByteArray {
-    if (count == 0) return this
-    val length = Native.encodeMany(scratch.address, count, limit)
-    if (isEmpty()) return scratch.take(length)
-    return copyOf(Math.addExact(size, length)).also { scratch.takeTo(it, size, length) }
-}
 
 /**
  * Where the first message of a byte stream ends.

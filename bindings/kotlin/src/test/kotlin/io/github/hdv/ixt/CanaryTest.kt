@@ -1,6 +1,5 @@
 package io.github.hdv.ixt
 
-import io.github.hdv.ixt.uniffi.ContextParts
 import org.testng.annotations.Test
 import java.io.PrintWriter
 import java.io.StringWriter
@@ -27,12 +26,11 @@ class CanaryTest {
     fun itDoesNotShow() {
         val open = StreamOpen(InteractionKind.Unary, 0u, context.toBytes())
         val frame = StreamFrame(StreamId.newV7(), open)
-        val parts = ContextParts(tokenRef = io.github.hdv.ixt.uniffi.TokenRef(bytes))
         val handle = StreamHandle.open({}, context = context)
         val shown = listOf(
             context, context.actor, context.actor.tokenRef, context.actor.copy(capabilities = listOf("fs.*")), open, frame,
-            StreamEvent.Opened(open), decodeBatch(frame.toBytes()).frames, handle, handle.sender, parts, parts.tokenRef!!,
-            io.github.hdv.ixt.uniffi.InvocationContext.decode(context.toBytes()),
+            StreamEvent.Opened(open), decodeBatch(frame.toBytes()).frames, handle, handle.sender,
+            context.child(SpanId.of(ByteArray(8) { 1 }), "files", Target.Service("disk")),
         )
         for (value in shown) {
             assertHidden(value.toString())

@@ -9,7 +9,6 @@ internal class Loopback(
     /** The frames of both ends, in the order in which they left. */
     val frames: MutableList<StreamFrame> = java.util.Collections.synchronizedList(mutableListOf())
 
-    private lateinit var there: StreamHandle
     private val early = ArrayList<ByteArray>()
     private var answering = false
 
@@ -22,13 +21,12 @@ internal class Loopback(
     init {
         val open = early.removeAt(0)
         answering = true
-        there = StreamHandle.fromOpen(open, { toOpener(it) }, StreamOptions(window = window))
-        responder = there
+        responder = StreamHandle.fromOpen(open, { toOpener(it) }, StreamOptions(window = window))
     }
 
     private fun toResponder(frame: ByteArray) {
         frames += StreamFrame.fromBytes(frame)
-        if (answering) there.feed(frame) else early += frame
+        if (answering) responder.feed(frame) else early += frame
     }
 
     private fun toOpener(frame: ByteArray) {

@@ -3,7 +3,7 @@ package io.github.hdv.ixt.internal
 import java.nio.ByteBuffer
 
 /**
- * What crosses by JNI: frames and streams. The other side is `bindings/kotlin/native`.
+ * What crosses by JNI: contexts, frames and streams. The other side is `bindings/kotlin/native`.
  *
  * A frame is nine longs: tag, id (high, low), two numbers, text (offset, length) and bytes (offset, length) in the
  * caller's array. An event is five: kind, two numbers, bytes (offset, length). A refusal is an `IxtException`.
@@ -62,6 +62,22 @@ internal object Native {
     ): ByteArray
 
     @JvmStatic
+    @Suppress("LongParameterList")
+    external fun encodeLargeTo(
+        tag: Int,
+        high: Long,
+        low: Long,
+        x: Long,
+        y: Long,
+        text: ByteArray?,
+        bytes: ByteArray,
+        maxPayload: Int,
+        out: ByteBuffer,
+        at: Int,
+        end: Int,
+    ): Int
+
+    @JvmStatic
     external fun decode(scratch: Long, length: Int, maxPayload: Int, canonical: Boolean): Boolean
 
     @JvmStatic
@@ -88,6 +104,27 @@ internal object Native {
 
     @JvmStatic
     external fun split(bytes: ByteArray, offset: Int, length: Int, maxPayload: Int): Long
+
+    @JvmStatic
+    external fun contextFrom(scratch: Long, bytes: ByteArray, canonical: Boolean): Int
+
+    @JvmStatic
+    external fun contextOf(scratch: Long, parts: ByteArray): Int
+
+    @JvmStatic
+    external fun contextSystem(scratch: Long): Int
+
+    @JvmStatic
+    external fun contextChild(scratch: Long, parent: ByteArray, parts: ByteArray): Int
+
+    @JvmStatic
+    external fun deadlineElapsed(context: ByteArray, now: Long): Boolean
+
+    @JvmStatic
+    external fun remaining(context: ByteArray, now: Long, skew: Long): Long
+
+    @JvmStatic
+    external fun traceparent(context: ByteArray): ByteArray?
 
     @JvmStatic
     external fun hasCapability(context: ByteArray, required: ByteArray): Boolean

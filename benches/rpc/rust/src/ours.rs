@@ -1,0 +1,78 @@
+//! Ours: directly between two processes, and through a host.
+
+use std::sync::Arc;
+
+use ixt::core::connection::Config;
+use ixt::{Call, Client, Module, ModuleBuilder};
+
+fn config() -> Config {
+    let mut config = Config::default();
+    // As much as gRPC's 64 KiB lets 64-byte messages be under way.
+    (config.window, config.initial_credit) = (1024, 1024);
+    config
+}
+
+fn echo() -> ModuleBuilder {
+    Module::builder("echo")
+        .connection(config())
+        .unary("unary", |_context, payload| async { Ok(payload) })
+        .service("each", |_context, call: Arc<Call>| async move {
+            while let Some(message) = call.recv().await? {
+                call.send(message).await?;
+            }
+            Ok(())
+        })
+}
+
+pub(crate) async fn serve(url: &str, through_host: bool) -> Result<(), Box<dyn std::error::Error>> {
+    if through_host {
+        let module = echo().connect_patiently(url).await?;
+        module.serve().await?;
+    } else {
+        echo().listen(url, None).await?.serve().await;
+    }
+    Ok(())
+}
+
+pub(crate) async fn host(url: &str) -> Result<(), Box<dyn std::error::Error>> {
+    ixt::Host::builder().bind(url).await?.serve().await;
+    Ok(())
+}
+
+pub(crate) struct Ours {
+    client: Client,
+    /// Keeps the module's connection.
+    _module: Option<Module>,
+}
+
+impl Ours {
+    pub(crate) async fn connect(url: &str, through_host: bool) -> Result<Self, Box<dyn std::error::Error>> {
+        if through_host {
+            let module = Module::builder("caller").connection(config()).connect_patiently(url).await?;
+            return Ok(Self { client: module.client(), _module: Some(module) });
+        }
+        Ok(Self { client: Client::direct("caller", url, config(), None).await?, _module: None })
+    }
+
+    pub(crate) async fn unary(&self, payload: &[u8]) -> Result<usize, Box<dyn std::error::Error>> {
+        Ok(self.client.service("unary").unary(payload).await?.len())
+    }
+
+    /// Sends so many messages and reads as many back, as quickly as both go.
+    pub(crate) async fn each(&self, payload: Vec<u8>, count: usize) -> Result<usize, Box<dyn std::error::Error>> {
+        let call = Arc::new(self.client.service("each").bidi_stream()?);
+        let sender = Arc::clone(&call);
+        let sending = tokio::spawn(async move {
+            for _ in 0..count {
+                sender.send(&payload).await?;
+            }
+            sender.close()
+        });
+        let mut bytes = 0;
+        while let Some(answer) = call.recv().await? {
+            bytes += answer.len();
+        }
+        sending.await??;
+        Ok(bytes)
+    }
+}

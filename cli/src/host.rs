@@ -1,0 +1,64 @@
+//! `ixt host`.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ixt::host::Policy;
+use ixt::{Host, ServerTls};
+
+use crate::args;
+
+pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
+    let policy = match &options.policy {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|error| about(file, error))?;
+            Policy::from_toml(&text).map_err(|error| about(file, error))?
+        }
+        None if options.url.starts_with("unix://") => Policy::open(),
+        None => return Err(io::Error::other("who can reach this address is anybody's guess: give --policy")),
+    };
+    let mut builder = Host::builder().policy(policy);
+    if let (Some(certificate), Some(key)) = (&options.tls_certificate, &options.tls_key) {
+        builder = builder.tls(ServerTls::from_files(certificate, key).map_err(io::Error::other)?);
+    }
+    let audit: Mutex<Box<dyn Write + Send>> = Mutex::new(if options.audit == Path::new("-") {
+        Box::new(io::stderr())
+    } else {
+        let file = OpenOptions::new().create(true).append(true).open(&options.audit);
+        Box::new(file.map_err(|error| about(&options.audit, error))?)
+    });
+    builder = builder.on_refusal(move |refusal| {
+        if let Ok(mut audit) = audit.lock() {
+            // A disk that is full must not stop the host.
+            let _ = writeln!(audit, "{}", refusal.to_json());
+        }
+    });
+    let host = builder.bind(&options.url).await.map_err(io::Error::other)?;
+    anstream::eprintln!("ixt host: listening on {}", host.address()?);
+    let handle = host.handle();
+    let grace = Duration::from_secs(options.grace);
+    tokio::spawn(async move {
+        if interrupted().await.is_ok() {
+            handle.stop(grace).await;
+        }
+    });
+    host.serve().await;
+    Ok(true)
+}
+
+/// Waits for an interrupt or for the wish to terminate.
+async fn interrupted() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn about(file: &Path, error: impl std::fmt::Display) -> io::Error {
+    io::Error::other(format!("{}: {error}", file.display()))
+}

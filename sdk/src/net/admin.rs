@@ -1,0 +1,116 @@
+//! The host's own module: what it tells of itself, to callers with the capability `ixt.admin`.
+//!
+//! The service `ixt.admin` answers server streams. The request is JSON: `{"list":"modules"}` and
+//! `{"list":"streams"}` give one message of JSON for each, `{"tap":{"module":…,"target":…}}` gives the frames of
+//! chosen streams as they come, one a message, until the call is cancelled.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use ixt_core::stream::{InteractionKind, StreamErrorCode};
+use ixt_host::{ModuleInfo, StreamInfo, TapFilter, TapId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::host::Inner;
+use super::{Call, CallError, Module, ModuleBuilder, Service};
+
+/// The service, the module and the capability have one name.
+pub(crate) const NAME: &str = "ixt.admin";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum Request {
+    List(What),
+    Tap { module: Option<String>, target: Option<String> },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    Modules,
+    Streams,
+}
+
+/// How long a tap that has nothing waits before it looks again.
+const LOOK: Duration = Duration::from_millis(20);
+
+pub(crate) fn module(host: Weak<Inner>) -> ModuleBuilder {
+    let service = Service::new(NAME).kinds([InteractionKind::ServerStream]).requires(NAME);
+    Module::builder(NAME).service(service, move |_, call| answer(host.clone(), call))
+}
+
+async fn answer(host: Weak<Inner>, call: Arc<Call>) -> Result<(), CallError> {
+    let request = call.recv_one().await?;
+    let request: Request = serde_json::from_slice(&request)
+        .map_err(|error| CallError::failed(StreamErrorCode::InvalidArgument, error.to_string()))?;
+    let gone = || CallError::failed(StreamErrorCode::Unavailable, "the host stops");
+    match request {
+        Request::List(what) => {
+            let lines: Vec<Value> = {
+                let host = host.upgrade().ok_or_else(gone)?;
+                host.look(|host| match what {
+                    What::Modules => host.modules().iter().map(module_line).collect(),
+                    What::Streams => host.streams().iter().map(stream_line).collect(),
+                })
+            };
+            for line in lines {
+                call.send(line.to_string()).await?;
+            }
+            Ok(())
+        }
+        Request::Tap { module, target } => {
+            let filter = TapFilter { module, target };
+            let id = host.upgrade().ok_or_else(gone)?.look(|host| host.open_tap(filter));
+            let _closes = Closes { host: host.clone(), id };
+            loop {
+                let frame = host.upgrade().ok_or_else(gone)?.look(|host| host.poll_tap(id));
+                match frame {
+                    Some(frame) => call.send(frame).await?,
+                    None => tokio::time::sleep(LOOK).await,
+                }
+            }
+        }
+    }
+}
+
+/// A tap ends with its call.
+struct Closes {
+    host: Weak<Inner>,
+    id: TapId,
+}
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        if let Some(host) = self.host.upgrade() {
+            host.look(|host| host.close_tap(self.id));
+        }
+    }
+}
+
+fn module_line(module: &ModuleInfo) -> Value {
+    let services: Vec<Value> = module
+        .services
+        .iter()
+        .map(|offer| {
+            let kinds: Vec<String> = offer.kinds.iter().map(ToString::to_string).collect();
+            json!({"name": offer.name, "kinds": kinds, "requires": offer.requires})
+        })
+        .collect();
+    json!({"name": module.name, "services": services, "topics": module.topics, "busy": module.busy})
+}
+
+fn stream_line(stream: &StreamInfo) -> Value {
+    json!({
+        "id": stream.id.to_string(),
+        "kind": stream.kind.to_string(),
+        "caller": stream.modules.first(),
+        "provider": stream.modules.last(),
+        "target": stream.target,
+        "credit": stream.credit,
+        "waiting": stream.waiting,
+        "passed": stream.passed,
+        "age_us": stream.age_us,
+        "blocked_us": stream.blocked_us,
+    })
+}

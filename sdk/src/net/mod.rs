@@ -1,0 +1,31 @@
+//! Modules, clients and the host, on sockets.
+
+mod address;
+mod admin;
+mod call;
+mod client;
+mod clock;
+mod context;
+mod error;
+mod host;
+mod interceptor;
+mod link;
+mod module;
+mod pipe;
+mod tls;
+
+pub use address::{Address, AddressError};
+pub use call::Call;
+pub use client::{CallBuilder, Client};
+pub use context::CallContext;
+pub use error::{CallError, ConnectError};
+pub use host::{Host, HostBuilder, HostHandle};
+pub use interceptor::{Interceptor, Next};
+pub use module::{Listening, Module, ModuleBuilder, Service};
+pub(crate) use pipe::Pipe;
+pub use tls::{ClientTls, ServerTls, TlsError};
+
+/// Two ends of a pipe within the process; the second says that a process of this user is behind it.
+pub(crate) fn pipe_pair(uid: Option<u32>) -> (Pipe, Pipe) {
+    Pipe::pair(uid)
+}

@@ -1,0 +1,7 @@
+//! Modules and a host on real sockets, and within the process.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod calls;
+mod lives;
+mod sockets;

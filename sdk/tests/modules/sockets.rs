@@ -1,0 +1,86 @@
+//! The transports.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use ixt::core::connection::Config;
+use ixt::{Client, ClientTls, Host, Module, ModuleBuilder, ServerTls, StreamErrorCode};
+
+async fn round_trip(url: &str, dress: impl Fn(ModuleBuilder) -> ModuleBuilder) {
+    let echo = Module::builder("echo").unary("echo", |_, payload| async { Ok(payload) });
+    let _echo = dress(echo).connect(url).await.unwrap();
+    let caller = dress(Module::builder("caller")).connect(url).await.unwrap();
+    let payload = vec![5; 300_000];
+    assert_eq!(caller.client().service("echo").unary(&payload).await.unwrap(), payload);
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_for_its_user_alone_and_goes_with_its_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.sock");
+    let url = format!("unix://{}", path.display());
+    let host = Host::builder().bind(&url).await.unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
+    let taken = Host::builder().bind(&url).await.unwrap_err();
+    assert!(taken.to_string().contains("already"), "{taken}");
+    let handle = host.handle();
+    let served = tokio::spawn(host.serve());
+    round_trip(&url, |module| module).await;
+    handle.stop(Duration::ZERO).await;
+    served.await.unwrap();
+    assert!(!path.exists());
+    // A socket that a dead host left behind is replaced.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let _host = Host::builder().bind(&url).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_processes_without_a_host() {
+    let echo = Module::builder("echo").unary("echo", |_, payload| async { Ok(payload) });
+    let listening = echo.listen("tcp://127.0.0.1:0", None).await.unwrap();
+    let url = listening.address().unwrap().to_string();
+    tokio::spawn(listening.serve());
+    let client = Client::direct("caller", &url, Config::default(), None).await.unwrap();
+    assert_eq!(client.service("echo").unary("x").await.unwrap(), b"x");
+    let missing = client.service("other").unary("x").await.unwrap_err();
+    assert_eq!(missing.code(), Some(StreamErrorCode::NotFound));
+}
+
+#[tokio::test]
+async fn tcp() {
+    let host = Host::builder().bind("tcp://127.0.0.1:0").await.unwrap();
+    let url = host.address().unwrap().to_string();
+    tokio::spawn(host.serve());
+    round_trip(&url, |module| module).await;
+}
+
+#[tokio::test]
+async fn tls_with_a_certificate_that_is_trusted_and_one_that_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = write("cert.pem", made.cert.pem());
+    let key = write("key.pem", made.signing_key.serialize_pem());
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let untrusted = write("other.pem", other.cert.pem());
+
+    let tls = ServerTls::from_files(&certificate, &key).unwrap();
+    let host = Host::builder().tls(tls).bind("tls://127.0.0.1:0").await.unwrap();
+    let url = host.address().unwrap().to_string();
+    tokio::spawn(host.serve());
+    let trusted = ClientTls::from_file(&certificate).unwrap();
+    round_trip(&url, |module| module.tls(trusted.clone())).await;
+
+    let stranger = ClientTls::from_file(&untrusted).unwrap();
+    assert!(Module::builder("x").tls(stranger).connect(&url).await.is_err());
+    let without = Module::builder("x").connect(&url).await.unwrap_err();
+    assert!(without.to_string().contains("trusted"), "{without}");
+    assert!(ServerTls::from_files(&key, &key).is_err());
+    assert!(ClientTls::from_file(&key).is_err());
+}
