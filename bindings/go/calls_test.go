@@ -14,7 +14,10 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -904,4 +907,106 @@ func TestNoGoroutineOfModulesIsLeft(t *testing.T) {
 		allKinds(t, host.Client("caller", quiet))
 	})
 	eventually(t, func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// The program of the guide, in a process of its own.
+func TestTheGuidesModule(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	guide, err := os.ReadFile("../../docs/guides/go.md")
+	if err != nil {
+		t.Skip("outside a checkout")
+	}
+	block := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindSubmatch(guide)
+	if block == nil {
+		t.Fatal("the guide has no program")
+	}
+	folder := program(t, here(t), string(block[1]))
+	if out, err := command(t, folder, "build", "-o", "shout", "."); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	path := filepath.Join(t.TempDir(), "ixt.sock")
+	listener, err := net.Listen("unix", path)
+	must(t, err)
+	host := sdktest.NewHost(t, sdktest.WithRealTime())
+	host.ServeListener(listener)
+	shout := exec.Command(filepath.Join(folder, "shout"), "unix://"+path)
+	must(t, shout.Start())
+	defer func() { _ = shout.Process.Kill() }()
+	eventually(t, func() bool { return host.Counts().Modules == 1 })
+	client := host.Client("test", quiet)
+	if answer, err := client.Unary(within(t), "shout", []byte("hello")); string(answer) != "HELLO" || err != nil {
+		t.Errorf("%q, %v", answer, err)
+	}
+	if _, err := client.Unary(within(t), "shout", nil); !errors.Is(err, sdk.CodeInvalidArgument) {
+		t.Error(err)
+	}
+	must(t, shout.Process.Signal(os.Interrupt))
+	if err := shout.Wait(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, func() bool { return host.Counts().Modules == 1 })
+}
+
+// A caller or a provider that is killed: the other one is told, and nothing is left.
+func TestAProviderThatIsGone(t *testing.T) {
+	host := sdktest.NewHost(t)
+	entered := make(chan struct{})
+	connections := make(chan io.ReadWriteCloser, 1)
+	dial := sdk.WithDialer(func(ctx context.Context, url string) (io.ReadWriteCloser, error) {
+		conn, err := host.Dial(ctx, url)
+		select {
+		case connections <- conn:
+		default:
+		}
+		return conn, err
+	})
+	m := module(host, "provider", dial)
+	m.HandleUnary("hang", func(ctx context.Context, _ []byte) ([]byte, error) {
+		close(entered)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	host.Start(m)
+	client := host.Client("caller", quiet)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := client.Unary(context.Background(), "hang", nil)
+		answered <- err
+	}()
+	<-entered
+	must(t, (<-connections).Close())
+	if err := <-answered; !errors.Is(err, sdk.CodeUnavailable) {
+		t.Error(err)
+	}
+	eventually(t, func() bool { return host.Counts().Streams == 0 })
+}
+
+// In steady state a message costs no allocation of its own but for its share of a chunk.
+func TestStreamsAllocateLittle(t *testing.T) {
+	if debugging {
+		t.Skip("every call collects garbage")
+	}
+	host := sdktest.NewHost(t)
+	host.Start(provider(host))
+	call, err := host.Client("caller", quiet).BidiStream(within(t), "echo")
+	must(t, err)
+	message := make([]byte, 64)
+	echo := func() {
+		for range 32 {
+			must(t, call.Send(message))
+		}
+		for range 32 {
+			_, err := call.Recv()
+			must(t, err)
+		}
+	}
+	for range 50 {
+		echo()
+	}
+	if n := testing.AllocsPerRun(200, echo) / 32; n > 0.5 {
+		t.Errorf("%.2f allocations a message, there and back", n)
+	}
+	call.Cancel(sdk.CancelConsumerGone, "")
 }

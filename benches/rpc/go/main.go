@@ -1,8 +1,9 @@
-// Calls over a Unix socket between two processes: ours and grpc-go.
+// Calls over a Unix socket between two processes: ours directly, grpc-go, and ours through a host.
 //
 // Without arguments it starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 // object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
-// messages, of client and server together.
+// messages, of client and servers together. The host is the command that IXT names (ixt); without it that way is
+// left out.
 package main
 
 import (
@@ -31,7 +32,7 @@ type side interface {
 }
 
 func main() {
-	err := fmt.Errorf("usage: rpc [OPERATION SIDE]")
+	err := fmt.Errorf("usage: rpc [OPERATION]")
 	switch arguments := os.Args[1:]; {
 	case len(arguments) == 0:
 		err = measure("")
@@ -39,8 +40,10 @@ func main() {
 		err = measure(arguments[0])
 	case arguments[0] == "serve-ours":
 		stop := profile("serve")
-		err = serveOurs(arguments[1])
+		err = serveOurs(arguments[1], false)
 		stop()
+	case arguments[0] == "serve-module":
+		err = serveOurs(arguments[1], true)
 	case arguments[0] == "serve-grpc":
 		err = serveGRPC(arguments[1])
 	}
@@ -66,10 +69,24 @@ func profile(name string) func() {
 	}
 }
 
-func start(what, path string) (*exec.Cmd, error) {
-	command := exec.Command("/proc/self/exe", what, path)
+// server is a process that ends with us.
+type server struct{ command *exec.Cmd }
+
+func start(pids *[]int, program string, arguments ...string) (server, error) {
+	command := exec.Command(program, arguments...)
 	command.Stderr = os.Stderr
-	return command, command.Start()
+	if err := command.Start(); err != nil {
+		return server{}, err
+	}
+	*pids = append(*pids, command.Process.Pid)
+	return server{command}, nil
+}
+
+func (s server) stop() {
+	if s.command != nil {
+		_ = s.command.Process.Signal(syscall.SIGTERM)
+		_ = s.command.Wait()
+	}
 }
 
 // measure measures all, or what begins so.
@@ -79,42 +96,49 @@ func measure(only string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	ourPath, grpcPath := filepath.Join(folder, "ours"), filepath.Join(folder, "grpc")
-	var pids []int
-	for what, path := range map[string]string{"serve-ours": ourPath, "serve-grpc": grpcPath} {
-		server, err := start(what, path)
+	at := func(name string) string { return filepath.Join(folder, name) }
+	const self = "/proc/self/exe"
+	pids := []int{os.Getpid()}
+	commands := [][]string{{self, "serve-ours", at("ours")}, {self, "serve-grpc", at("grpc")}}
+	host := os.Getenv("IXT")
+	if host != "" {
+		commands = append(commands, []string{host, "host", "unix://" + at("host")}, []string{self, "serve-module", at("host")})
+	}
+	for _, command := range commands {
+		server, err := start(&pids, command[0], command[1:]...)
+		defer server.stop()
 		if err != nil {
 			return err
 		}
-		pids = append(pids, server.Process.Pid)
-		defer func() {
-			_ = server.Process.Signal(syscall.SIGTERM)
-			_ = server.Wait()
-		}()
 	}
-	pids = append(pids, os.Getpid())
 	time.Sleep(500 * time.Millisecond)
-	ours, err := connectOurs(ourPath)
-	if err != nil {
+	names := []string{"direct", "peer", "host"}
+	sides := make([]side, 2, 3)
+	if sides[0], err = connectOurs(at("ours"), false); err != nil {
 		return err
 	}
-	grpc, err := connectGRPC(grpcPath)
-	if err != nil {
+	if sides[1], err = connectGRPC(at("grpc")); err != nil {
 		return err
+	}
+	if host != "" {
+		hosted, err := connectOurs(at("host"), true)
+		if err != nil {
+			return err
+		}
+		sides = append(sides, hosted)
 	}
 	defer profile("client")()
 	for _, what := range []struct {
 		operation   string
 		size, count int
-	}{{"unary", 64, 5000}, {"bidi stream", 64, 100_000}, {"bidi stream", 16 << 10, 5000}} {
+	}{{"unary", 64, 3000}, {"bidi stream", 64, 60_000}, {"bidi stream", 16 << 10, 4000}} {
 		if !strings.HasPrefix(what.operation, only) {
 			continue
 		}
 		payload := make([]byte, what.size)
-		var times [2][]float64
-		var used [2]float64
+		times, used := make([][]float64, len(sides)), make([]float64, len(sides))
 		for round := range rounds + 1 {
-			for which, side := range []side{ours, grpc} {
+			for which, side := range sides {
 				before, begun := cpu(pids), time.Now()
 				bytes, err := run(side, what.operation, payload, what.count)
 				if err != nil {
@@ -129,17 +153,40 @@ func measure(only string) error {
 				}
 			}
 		}
-		slices.Sort(times[0])
-		slices.Sort(times[1])
-		a, b := times[0][rounds/2], times[1][rounds/2]
-		per := func(seconds float64) float64 { return seconds / float64(rounds*what.count) * 1e6 }
-		line, _ := json.Marshal(map[string]any{
-			"language": "go", "operation": what.operation, "size": what.size, "ours": a, "peer": b, "ratio": b / a,
-			"ours_cpu_s_per_million": per(used[0]), "peer_cpu_s_per_million": per(used[1]), "peer_name": "grpc-go",
-		})
-		fmt.Println(string(line))
+		line := map[string]any{
+			"language": "Go", "operation": what.operation, "size": what.size, "peer": "grpc-go",
+			"ratio": ratio(times[1], times[0]),
+		}
+		seconds := map[string]float64{}
+		for which, name := range names[:len(sides)] {
+			line[name+"_ns"] = median(times[which])
+			seconds[name] = used[which] * 1e6 / float64(rounds*what.count)
+		}
+		line["cpu_s_per_million"] = seconds
+		if len(sides) > 2 {
+			line["host_by_direct"] = ratio(times[2], times[0])
+		}
+		encoded, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		fmt.Println(string(encoded))
 	}
 	return nil
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+// ratio is the median of the rounds' own ratios.
+func ratio(a, b []float64) float64 {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	return median(ratios)
 }
 
 func run(side side, operation string, payload []byte, count int) (int, error) {

@@ -14,11 +14,7 @@ import (
 // As much as gRPC's 64 KiB lets 64-byte messages be under way.
 var config = sdk.WithConnection(sdk.ConnectionConfig{Window: 1024, InitialCredit: 1024})
 
-func serveOurs(path string) error {
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		return err
-	}
+func serveOurs(path string, throughHost bool) error {
 	module := sdk.NewModule("echo", config)
 	module.HandleUnary("unary", func(_ context.Context, request []byte) ([]byte, error) { return request, nil })
 	module.Handle("each", sdk.BidiStream, func(_ context.Context, call *sdk.Call) error {
@@ -37,13 +33,24 @@ func serveOurs(path string) error {
 	})
 	ctx, stop := signal.NotifyContext(background, syscall.SIGTERM)
 	defer stop()
+	if throughHost {
+		return module.Serve(ctx, "unix://"+path)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
 	return module.ServeListener(ctx, listener)
 }
 
 type ours struct{ client *sdk.Client }
 
-func connectOurs(path string) (side, error) {
-	client, err := sdk.Dial(background, "unix://"+path, "caller", sdk.WithoutHost(), config)
+func connectOurs(path string, throughHost bool) (side, error) {
+	options := []sdk.ModuleOption{config}
+	if !throughHost {
+		options = append(options, sdk.WithoutHost())
+	}
+	client, err := sdk.Dial(background, "unix://"+path, "caller", options...)
 	return ours{client}, err
 }
 

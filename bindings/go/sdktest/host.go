@@ -91,7 +91,7 @@ func (h *Host) nowUS() uint64 { return uint64(h.time.Now().UnixMicro()) }
 
 // Options is what makes a module one of this host's: how it connects, and its clock.
 func (h *Host) Options() []sdk.ModuleOption {
-	return []sdk.ModuleOption{sdk.WithDialer(h.dial), sdk.WithClock(h.time)}
+	return []sdk.ModuleOption{sdk.WithDialer(h.Dial), sdk.WithClock(h.time)}
 }
 
 // Start has a module serve until the test ends, and waits until the host has accepted it.
@@ -242,7 +242,8 @@ type pipe struct {
 // mostOut is how much a pipe holds, as a socket's buffer does.
 const mostOut = 256 << 10
 
-func (h *Host) dial(context.Context, string) (io.ReadWriteCloser, error) { return h.connect() }
+// Dial makes a connection to the host: the [sdk.Dialer] of [Host.Options].
+func (h *Host) Dial(context.Context, string) (io.ReadWriteCloser, error) { return h.connect() }
 
 func (h *Host) connect() (*pipe, error) {
 	h.mu.Lock()
