@@ -305,10 +305,20 @@ func TestOverTLS(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	short, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	stranger := sdk.NewModule("stranger", quiet)
+	go func() { served <- stranger.Serve(context.Background(), url) }()
+	eventually(t, func() bool {
+		err := stranger.Health().Err
+		return err != nil && strings.Contains(err.Error(), "certificate")
+	})
+	short, stop := context.WithTimeout(context.Background(), time.Millisecond)
 	defer stop()
-	if _, err := sdk.Dial(short, url, "stranger", quiet); err == nil || !strings.Contains(err.Error(), "certificate") {
-		t.Error("a certificate of nobody's:", err)
+	if err := stranger.Ready(short); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "certificate") {
+		t.Error(err)
+	}
+	stranger.Stop()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }
 

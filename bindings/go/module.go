@@ -247,10 +247,11 @@ func (m *Module) Serve(ctx context.Context, url string) error {
 	stopWatch := context.AfterFunc(ctx, m.Stop)
 	defer stopWatch()
 	failures := 0
+	var err error
 	for {
-		m.become(HealthConnecting, nil)
+		m.become(HealthConnecting, err)
 		started := m.o.clock.Now()
-		err := m.serveOnce(ctx, url)
+		err = m.serveOnce(ctx, url)
 		if m.stopped() {
 			return nil
 		}
