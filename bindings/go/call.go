@@ -52,8 +52,16 @@ type Call struct {
 	waiters []*sending
 	// done is the context's channel, made when somebody asks for it.
 	done  chan struct{}
-	after []func()
 	onEnd []func(Outcome)
+	// discards says that nobody receives any more.
+	discards bool
+
+	// afterMu is taken within the link's lock and never the other way round: the context package calls under
+	// locks of its own.
+	afterMu sync.Mutex
+	after   map[*func()]struct{}
+	// doneAfter says that the context is done.
+	doneAfter bool
 }
 
 // sending is a message that waits for credit. Whoever brings the credit sends it, so that messages leave in
@@ -369,6 +377,20 @@ func (c *Call) only() ([]byte, error) {
 	return c.queue[0], nil
 }
 
+// discard takes what still comes, so that the peer is not held up, and keeps none of it.
+func (c *Call) discard() {
+	l := c.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.discards = true
+	c.taken += uint32(len(c.batch) - c.at + len(c.queue))
+	c.batch, c.queue, c.at = nil, nil, 0
+	c.grant()
+}
+
 // isOver says that no message comes any more that would count.
 func (c *Call) isOver() bool {
 	return c.ended || c.outcome.Kind == OutcomeFailed || c.outcome.Kind == OutcomeCancelled
@@ -470,8 +492,11 @@ func (c *Call) finishContext() {
 			close(c.done)
 		}
 	}
-	for _, f := range c.after {
-		go f()
+	c.afterMu.Lock()
+	defer c.afterMu.Unlock()
+	c.doneAfter = true
+	for f := range c.after {
+		go (*f)()
 	}
 	c.after = nil
 }
@@ -555,29 +580,22 @@ func (c *handlerContext) Err() error {
 // AfterFunc has package context watch without a goroutine.
 func (c *handlerContext) AfterFunc(f func()) func() bool {
 	call := c.call
-	call.l.mu.Lock()
-	defer call.l.mu.Unlock()
-	stopped := false
-	once := func() {
-		call.l.mu.Lock()
-		run := !stopped
-		stopped = true
-		call.l.mu.Unlock()
-		if run {
-			f()
-		}
+	call.afterMu.Lock()
+	defer call.afterMu.Unlock()
+	if call.doneAfter {
+		go f()
+		return func() bool { return false }
 	}
-	if call.outcome.Kind != OutcomeNone {
-		go once()
-	} else {
-		call.after = append(call.after, once)
+	if call.after == nil {
+		call.after = map[*func()]struct{}{}
 	}
+	call.after[&f] = struct{}{}
 	return func() bool {
-		call.l.mu.Lock()
-		defer call.l.mu.Unlock()
-		was := stopped
-		stopped = true
-		return !was
+		call.afterMu.Lock()
+		defer call.afterMu.Unlock()
+		_, waits := call.after[&f]
+		delete(call.after, &f)
+		return waits
 	}
 }
 

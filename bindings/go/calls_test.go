@@ -908,6 +908,81 @@ func TestTypedPayloads(t *testing.T) {
 	}
 }
 
+// A stream opened by a handler on the handler's own connection ends by itself, and with the handler's call.
+func TestStreamsWithinAHandler(t *testing.T) {
+	host := sdktest.NewHost(t)
+	gone := make(chan error, 1)
+	last := provider(host)
+	last.Handle("wait", sdk.BidiStream, func(ctx context.Context, _ *sdk.Call) error {
+		<-ctx.Done()
+		gone <- ctx.Err()
+		return nil
+	})
+	host.Start(last)
+	middle := module(host, "middle")
+	middle.HandleUnary("middle", func(ctx context.Context, request []byte) ([]byte, error) {
+		for range 3 {
+			call, err := middle.Client().ServerStream(ctx, "count", []byte{2, 0, 0, 0})
+			if err != nil {
+				return nil, err
+			}
+			n := 0
+			for _, err := range call.All() {
+				if n++; err != nil || n > 2 {
+					return nil, errors.Join(err, errors.New("count"))
+				}
+			}
+		}
+		if string(request) == "wait" {
+			call, err := middle.Client().BidiStream(ctx, "wait")
+			if err != nil {
+				return nil, err
+			}
+			_, err = call.Recv()
+			return nil, err
+		}
+		return request, nil
+	})
+	host.Start(middle)
+	client := host.Client("caller", quiet)
+	if answer, err := client.Unary(within(t), "middle", []byte("x")); string(answer) != "x" || err != nil {
+		t.Errorf("%q, %v", answer, err)
+	}
+	short, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := client.Unary(short, "middle", []byte("wait")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if err := <-gone; err == nil {
+		t.Error("the stream of the handler goes on")
+	}
+	eventually(t, func() bool { return host.Counts().Streams == 0 })
+}
+
+// A handler that returns early does not hold its caller up.
+func TestAHandlerThatDoesNotReadToTheEnd(t *testing.T) {
+	host := sdktest.NewHost(t)
+	m := module(host, "provider")
+	m.Handle("short", sdk.BidiStream, func(_ context.Context, call *sdk.Call) error {
+		message, err := call.Recv()
+		return errors.Join(err, call.Send(message))
+	})
+	host.Start(m)
+	call, err := host.Client("caller", quiet).BidiStream(within(t), "short")
+	must(t, err)
+	for range messages() {
+		must(t, call.Send([]byte("x")))
+	}
+	if _, err := call.Recv(); err != nil {
+		t.Error(err)
+	}
+	if _, err := call.Recv(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	must(t, call.CloseSend())
+	eventually(t, func() bool { return call.Outcome().IsSuccess() })
+}
+
 // Nothing is left running when all has stopped.
 func TestNoGoroutineOfModulesIsLeft(t *testing.T) {
 	before := runtime.NumGoroutine()

@@ -370,6 +370,10 @@ func (l *link) dispatchStream(h *happening) {
 	}
 	switch h.kind {
 	case eventData:
+		if call.discards {
+			l.e.consume(key, 1)
+			return
+		}
 		call.queue = append(call.queue, l.keep(bytesOf(h)))
 		call.wakeReceiver()
 	case streamReady:

@@ -15,7 +15,8 @@ import (
 
 // Handler serves a stream that a caller opened. ctx is done when the stream has ended, by the caller's cancel or
 // its deadline among others; calls made with it are children of the caller's invocation. When the handler
-// returns, the stream ends: in order with nil, else as [CodeError] says. A panic is [CodeInternal].
+// returns, the stream ends: in order with nil, and what the caller still sends is dropped; else as [CodeError]
+// says. A panic is [CodeInternal].
 type Handler func(ctx context.Context, call *Call) error
 
 // HandlerInterceptor stands around every handler of a module.
@@ -484,6 +485,7 @@ func (m *Module) run(l *link, call *Call) {
 		err = call.closeWith(CloseCompleted)
 	}
 	if err == nil {
+		call.discard()
 		return
 	}
 	if call.Outcome().Kind != OutcomeNone {
