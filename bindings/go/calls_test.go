@@ -210,6 +210,41 @@ func TestAllKindsOverSockets(t *testing.T) {
 	}
 }
 
+// A peer that has gone silent is noticed, by a setting of the module's.
+func TestIdle(t *testing.T) {
+	host := sdktest.NewHost(t)
+	for _, c := range []struct {
+		config sdk.ConnectionConfig
+		ends   bool
+	}{
+		{sdk.ConnectionConfig{Idle: 2 * time.Second}, false}, // it pings, and the host answers
+		{sdk.ConnectionConfig{Idle: 2 * time.Second, Keepalive: -1}, true},
+		{sdk.ConnectionConfig{Idle: -1, Keepalive: -1}, false},
+	} {
+		lost := make(chan struct{}, 8)
+		m := module(host, fmt.Sprintf("idle-%v", c.ends), sdk.WithConnection(c.config), sdk.WithDialer(func(ctx context.Context, url string) (io.ReadWriteCloser, error) {
+			lost <- struct{}{}
+			return host.Dial(ctx, url)
+		}))
+		ctx, cancel := context.WithCancel(context.Background())
+		served := make(chan error, 1)
+		go func() { served <- m.Serve(ctx, "") }()
+		must(t, m.Ready(within(t)))
+		<-lost
+		host.Advance(10 * time.Second)
+		if ends := len(lost) > 0 || m.Health().Err != nil; ends != c.ends {
+			t.Errorf("%+v: %v, %v", c.config, ends, m.Health())
+		}
+		cancel()
+		<-served
+	}
+	m := module(host, "wrong", sdk.WithConnection(sdk.ConnectionConfig{Idle: time.Second, Keepalive: time.Second}))
+	var wrong *sdk.Error
+	if err := m.Serve(within(t), ""); !errors.As(err, &wrong) || wrong.Field != "keepalive_ms" {
+		t.Error(err)
+	}
+}
+
 // stuck is a transport that takes nothing and gives nothing once it is shut.
 type stuck struct {
 	net.Conn
@@ -911,9 +946,10 @@ func TestTypedPayloads(t *testing.T) {
 // A stream opened by a handler on the handler's own connection ends by itself, and with the handler's call.
 func TestStreamsWithinAHandler(t *testing.T) {
 	host := sdktest.NewHost(t)
-	gone := make(chan error, 1)
+	entered, gone := make(chan struct{}), make(chan error, 1)
 	last := provider(host)
 	last.Handle("wait", sdk.BidiStream, func(ctx context.Context, _ *sdk.Call) error {
+		close(entered)
 		<-ctx.Done()
 		gone <- ctx.Err()
 		return nil
@@ -948,9 +984,12 @@ func TestStreamsWithinAHandler(t *testing.T) {
 	if answer, err := client.Unary(within(t), "middle", []byte("x")); string(answer) != "x" || err != nil {
 		t.Errorf("%q, %v", answer, err)
 	}
-	short, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
-	if _, err := client.Unary(short, "middle", []byte("wait")); !errors.Is(err, context.DeadlineExceeded) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-entered
+		cancel()
+	}()
+	if _, err := client.Unary(ctx, "middle", []byte("wait")); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if err := <-gone; err == nil {

@@ -19,9 +19,10 @@ type ConnectionConfig struct {
 	MaxQueuedStream int
 	// MaxQueued is how many bytes of all streams may wait to be sent: 16 MiB.
 	MaxQueued int
-	// Idle ends the connection when nothing has come for so long: 60 s.
+	// Idle ends the connection when nothing has come for so long: 60 s. Below 0 it means never.
 	Idle time.Duration
-	// Keepalive sends a ping when nothing has come for so long: 15 s. It must be shorter than Idle.
+	// Keepalive sends a ping when nothing has come for so long: 15 s, or a quarter of Idle where that is shorter.
+	// It must be shorter than Idle. Below 0 it means never.
 	Keepalive time.Duration
 	// Software is told to the peer, for people; at most 128 bytes.
 	Software string

@@ -58,7 +58,9 @@ package sdk
 import "C"
 
 import (
+	"math"
 	"runtime"
+	"time"
 	"unsafe"
 )
 
@@ -125,8 +127,12 @@ func newEngine(config *ConnectionConfig, id StreamID, seed, nowUS uint64) (*engi
 	set(&settings.window, config.Window)
 	set(&settings.initial_credit, min(uint32(settings.initial_credit), uint32(settings.window)))
 	set(&settings.initial_credit, config.InitialCredit)
-	set(&settings.idle_ms, uint32(config.Idle.Milliseconds()))
-	set(&settings.keepalive_ms, uint32(config.Keepalive.Milliseconds()))
+	settings.idle_ms = milliseconds32(config.Idle, settings.idle_ms)
+	usual := settings.keepalive_ms
+	if settings.idle_ms != 0 {
+		usual = min(usual, settings.idle_ms/4)
+	}
+	settings.keepalive_ms = milliseconds32(config.Keepalive, usual)
 	if config.MaxQueuedStream > 0 {
 		settings.max_queued_stream = C.size_t(config.MaxQueuedStream)
 	}
@@ -148,6 +154,18 @@ func newEngine(config *ConnectionConfig, id StreamID, seed, nowUS uint64) (*engi
 	runtime.AddCleanup(made, func(c *C.ixt_connection_t) { C.ixt_connection_free(c) }, c)
 	runtime.AddCleanup(made, func(memory unsafe.Pointer) { C.free(memory) }, memory)
 	return made, nil
+}
+
+// milliseconds32 is a setting: the usual one where nothing is said, and 0 for never.
+func milliseconds32(d time.Duration, usual C.uint32_t) C.uint32_t {
+	switch {
+	case d == 0:
+		return usual
+	case d < 0:
+		return 0
+	default:
+		return C.uint32_t(min(max(d.Milliseconds(), 1), math.MaxUint32))
+	}
 }
 
 // get is the engine of the library.
