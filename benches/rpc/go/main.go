@@ -16,6 +16,8 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -131,7 +133,7 @@ func measure(only string) error {
 	for _, what := range []struct {
 		operation   string
 		size, count int
-	}{{"unary", 64, 3000}, {"bidi stream", 64, 60_000}, {"bidi stream", 16 << 10, 4000}} {
+	}{{"unary", 64, 3000}, {atOnce, 64, 19_200}, {"bidi stream", 64, 60_000}, {"bidi stream", 16 << 10, 4000}} {
 		if !strings.HasPrefix(what.operation, only) {
 			continue
 		}
@@ -189,10 +191,38 @@ func ratio(a, b []float64) float64 {
 	return median(ratios)
 }
 
+// atOnce is what has many callers on one connection.
+const (
+	atOnce  = "unary, 64 at once"
+	callers = 64
+)
+
 func run(side side, operation string, payload []byte, count int) (int, error) {
-	if operation != "unary" {
+	switch operation {
+	case "unary":
+		return calls(side, payload, count)
+	case atOnce:
+		var total atomic.Int64
+		var group sync.WaitGroup
+		failed := make(chan error, callers)
+		for range callers {
+			group.Go(func() {
+				bytes, err := calls(side, payload, count/callers)
+				if err != nil {
+					failed <- err
+				}
+				total.Add(int64(bytes))
+			})
+		}
+		group.Wait()
+		close(failed)
+		return int(total.Load()), <-failed
+	default:
 		return side.each(payload, count)
 	}
+}
+
+func calls(side side, payload []byte, count int) (int, error) {
 	bytes := 0
 	for range count {
 		n, err := side.unary(payload)
