@@ -69,7 +69,7 @@ func TestCallsUnderStress(t *testing.T) {
 	case <-time.After(60 * time.Second):
 		panic("a call does not end")
 	}
-	if good.Load() < 10 {
+	if good.Load() < 10 && !debugging {
 		t.Errorf("%d calls went well, %d did not", good.Load(), bad.Load())
 	}
 	eventually(t, func() bool { return host.Counts().Streams == 0 })
