@@ -836,13 +836,17 @@ func TestInterceptors(t *testing.T) {
 	if _, err := client.Unary(context.Background(), "unary", nil); !errors.Is(err, sdk.CodeInvalidArgument) {
 		t.Error("a call without a deadline:", err)
 	}
+	patient := host.Client("patient", quiet, sdk.WithCallInterceptors(sdk.DefaultDeadline(time.Minute)))
+	if answer, err := patient.Unary(context.Background(), "unary", nil); string(answer) != "re: " || err != nil {
+		t.Errorf("%q, %v", answer, err)
+	}
 	eventually(t, func() bool {
 		return called.Snapshot()[sdk.Series{Side: "caller", Target: "unary", Result: "invalidArgument"}].Count == 1
 	})
 	if ok := served.Snapshot()[sdk.Series{Side: "handler", Target: "echo", Result: "ok"}]; ok.Count != 1 {
 		t.Errorf("%+v", served.Snapshot())
 	}
-	if lines := log.String(); strings.Count(lines, "ixt: served") != 5 || !strings.Contains(lines, "source_module=caller") {
+	if lines := log.String(); strings.Count(lines, "ixt: served") != 6 || !strings.Contains(lines, "source_module=caller") {
 		t.Error(lines)
 	}
 }

@@ -26,6 +26,8 @@ type Request struct {
 	Metadata Metadata
 	// DeadlineMS is in milliseconds since the Unix epoch; 0 for none but that of ctx and of the parent.
 	DeadlineMS uint64
+	// Timeout, where it is not 0, is a deadline so long from the call on. Of several deadlines the earliest holds.
+	Timeout time.Duration
 }
 
 // Caller makes a call: it opens the stream, and sends the one message of a unary call or of a server stream.
@@ -191,6 +193,11 @@ func (m *Module) open(ctx context.Context, r *Request) (*Call, error) {
 // encode makes the context of a call, and gives its deadline.
 func (m *Module) encode(ctx context.Context, call *Call, r *Request) (uint64, error) {
 	deadlineMS := r.DeadlineMS
+	if r.Timeout > 0 {
+		if at := unixMilli(m.o.clock.Now().Add(r.Timeout)); deadlineMS == 0 || at < deadlineMS {
+			deadlineMS = at
+		}
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		// By the module's own clock, which need not be the machine's.
 		at := unixMilli(m.o.clock.Now().Add(time.Until(deadline)))

@@ -13,8 +13,8 @@ func DefaultDeadline(d time.Duration) CallInterceptor {
 	return func(next Caller) Caller {
 		return func(ctx context.Context, r *Request) (*Call, error) {
 			_, has := ctx.Deadline()
-			if !has && r.DeadlineMS == 0 && (r.Invocation == nil || r.Invocation.DeadlineMS == 0) {
-				r.DeadlineMS = unixMilli(time.Now().Add(d))
+			if !has && r.DeadlineMS == 0 && r.Timeout == 0 && (r.Invocation == nil || r.Invocation.DeadlineMS == 0) {
+				r.Timeout = d
 			}
 			return next(ctx, r)
 		}
