@@ -819,9 +819,27 @@ func TestTheGraceEnds(t *testing.T) {
 	}
 }
 
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 func TestInterceptors(t *testing.T) {
 	host := sdktest.NewHost(t)
-	var log bytes.Buffer
+	var log lockedBuffer
 	var served, called sdk.Metrics
 	m := provider(host,
 		sdk.WithHandlerInterceptors(sdk.AuditHandlers(slog.New(slog.NewTextHandler(&log, nil))), served.Handlers(), sdk.HandlerDeadline(time.Hour)))
@@ -846,7 +864,9 @@ func TestInterceptors(t *testing.T) {
 	if ok := served.Snapshot()[sdk.Series{Side: "handler", Target: "echo", Result: "ok"}]; ok.Count != 1 {
 		t.Errorf("%+v", served.Snapshot())
 	}
-	if lines := log.String(); strings.Count(lines, "ixt: served") != 6 || !strings.Contains(lines, "source_module=caller") {
+	// A line is written once the answer has left.
+	eventually(t, func() bool { return strings.Count(log.String(), "ixt: served") == 6 })
+	if lines := log.String(); !strings.Contains(lines, "source_module=caller") {
 		t.Error(lines)
 	}
 }
