@@ -174,7 +174,7 @@ mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test 
 
 fmt: $(VENV)/.tools ## format everything
 	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../tests/differential/go
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/differential/go
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
