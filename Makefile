@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system demo-system test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -43,7 +43,7 @@ toolchain-test: toolchain
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
 core: toolchain
-	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay
+	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system
 
 # For programs in C: needs Rust and a C compiler, and nothing of the other languages.
 PREFIX ?= /usr/local
@@ -72,20 +72,29 @@ relay: clib
 	examples/relay/c/build.sh $(BUILD)/relay-c
 	cd examples/relay/go && go build -o $(CURDIR)/$(BUILD)/relay-go .
 
+system: clib
+	@mkdir -p $(BUILD)
+	examples/module/c/build.sh $(BUILD)/module-c
+	cd examples/system/go && go build -o $(CURDIR)/$(BUILD)/system-go .
+
 ## -- the main job -----------------------------------------------------------------------------------
+
+demo-system: build system ## a host and modules in Python, Go, Rust and C: a chain of calls, a deadline, a cancel, a refusal
+	$(PY) examples/system/system.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-system \
+		--go $(BUILD)/system-go --c $(BUILD)/module-c
 
 demo: build ## relay a file through Python, Go, C and Rust, and compare every byte
 	$(PY) examples/relay/relay.py $(if $(INPUT),--input "$(INPUT)") $(FLAGS)
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay demo-system ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
 
 test-rust: toolchain | $(COUNTS)
-	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench \
+	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench --exclude ixt-bench-rpc \
 		--exclude ixt-bindgen --exclude ixt-kotlin --all-features \
 		-- --show-output 2>&1 | tee $(COUNTS)/rust.log
 
@@ -165,7 +174,7 @@ mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test 
 
 fmt: $(VENV)/.tools ## format everything
 	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../benches/go ../../benches/rpc/go ../../tests/differential/go
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/differential/go
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
@@ -175,7 +184,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay benches proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py benches proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 

@@ -22,6 +22,7 @@ impl Host {
             let Ok(key) = link.connection.relay_open(&open) else { continue };
             link.halves.insert(key, Half::Unread);
             self.send_whole(to, key, id, payload);
+            self.bound_link(to);
         }
     }
 

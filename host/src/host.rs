@@ -459,7 +459,17 @@ impl Host {
                 self.command(to, to_key, Command::Control(bytes, true));
                 self.command(from, from_key, Command::Done(true));
             }
-            _ => self.command(to, to_key, Command::Control(bytes, false)),
+            _ => {
+                self.command(to, to_key, Command::Control(bytes, false));
+                // No credit bounds these.
+                if self.links.get(to).is_some_and(|link| link.connection.queued_control() > MAX_CONTROL) {
+                    self.fail_route(
+                        id,
+                        StreamErrorCode::ResourceExhausted,
+                        "too many frames of an unknown kind",
+                    );
+                }
+            }
         }
     }
 
@@ -491,13 +501,18 @@ impl Host {
         self.links.get(link)?.connection.relay_state(key)
     }
 
-    /// Ends streams until what waits for the connection is within the bounds.
+    /// Ends a stream of which too much waits for the connection, and then as `bound_link` says.
     fn bound(&mut self, id: RouteId, link: LinkId, key: Key) {
         let Some(found) = self.links.get(link) else { return };
         let of_stream = found.connection.relay_state(key).map_or(0, |state| state.queued);
         if of_stream > self.settings.max_queued_stream {
             self.fail_route(id, StreamErrorCode::ResourceExhausted, "too much of it waits in the host");
         }
+        self.bound_link(link);
+    }
+
+    /// Ends the largest streams of a connection until what waits for it is within the bound.
+    pub(crate) fn bound_link(&mut self, link: LinkId) {
         while let Some(found) = self.links.get(link)
             && found.connection.queued() > self.settings.max_queued_connection
             && let Some(largest) = found.connection.relay_largest()
@@ -705,6 +720,9 @@ impl Host {
         }
     }
 }
+
+/// Bytes of control frames for one connection beyond which frames of unknown kinds are too many.
+const MAX_CONTROL: usize = 1 << 20;
 
 /// Refusals that wait to be asked for; more are not kept.
 const MAX_REFUSALS: usize = 10_000;

@@ -1,7 +1,6 @@
-//! The host of Ixt: modules connect to it, say what they provide, and call each other through it
-//! (specification 25).
+#![doc = include_str!("../README.md")]
 //!
-//! [`Host`] is sans-IO as the engines of `ixt-core` are: it is handed new connections ([`Host::connect`]), what was
+//! [`Host`] keeps the contract of the engines of `ixt-core`: it is handed new connections ([`Host::connect`]), what was
 //! read of them ([`Host::receive`]) and the time ([`Host::handle_timeout`]); it fills buffers with what is to be
 //! written ([`Host::poll_transmit`]) and says to which connections ([`Host::poll_writable`]). It reads no clock and
 //! draws no random number: both are handed in. So a host runs on sockets, in a test without any, or a thousand of

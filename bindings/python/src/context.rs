@@ -74,6 +74,17 @@ impl InvocationContext {
         }
     }
 
+    /// What a peer sent, and the service that it wants, if it wants one.
+    pub(crate) fn received<'py>(bytes: &Bound<'py, PyBytes>) -> Result<(Self, Option<Bound<'py, PyString>>)> {
+        let context = ContextRef::decode(bytes.as_bytes())?;
+        let service = match context.target() {
+            Target::Service(name) => Some(PyString::intern(bytes.py(), name)),
+            _ => None,
+        };
+        let message = Message::received(&context, bytes.clone());
+        Ok((Self::over(Numbers::of(&context), message), service))
+    }
+
     fn of(py: Python<'_>, context: &core::InvocationContext) -> Self {
         Self::over(Numbers::of(context), Message::written(py, context))
     }
@@ -224,7 +235,7 @@ impl InvocationContext {
     }
 
     /// The canonical bytes.
-    fn to_bytes(&self, py: Python<'_>) -> Result<Py<PyBytes>> {
+    pub(crate) fn to_bytes(&self, py: Python<'_>) -> Result<Py<PyBytes>> {
         self.message.to_bytes(py)
     }
 
@@ -399,6 +410,74 @@ impl InvocationContext {
     fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
         slf
     }
+}
+
+/// The context of a call that begins here, or that `parent` causes: with ids of its own, drawn at once.
+///
+/// A child keeps its parent's actor, with no more capabilities, and its deadline where that is earlier.
+#[pyfunction]
+#[pyo3(
+    signature = (source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None),
+    text_signature = "(source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None)"
+)]
+#[allow(clippy::too_many_arguments, reason = "each is a keyword")]
+pub(crate) fn invocation(
+    py: Python<'_>,
+    source_module: Text<'_>,
+    target: &Bound<'_, PyAny>,
+    parent: Option<&InvocationContext>,
+    deadline_ms: Option<Number<u64>>,
+    capabilities: Option<Texts<'_>>,
+    metadata: Option<&Bound<'_, PyAny>>,
+    actor: Option<&ActorIdentity>,
+) -> Result<InvocationContext> {
+    let (span, correlation) = crate::random::<24>(py)?
+        .split_first_chunk::<8>()
+        .map_or_else(Default::default, |(span, rest)| (*span, *rest.first_chunk::<16>().unwrap_or(&[0; 16])));
+    // A service is what most calls go to.
+    // A service is what most calls go to.
+    let target = match target.cast_exact::<PyString>() {
+        Ok(service) => Target::Service(as_str(service)?),
+        Err(_) => target_of(target)?,
+    };
+    let metadata = metadata.map_or_else(|| Ok(Vec::new()), pairs)?;
+    let entries = metadata.iter().map(|(key, value)| Ok((as_str(key)?, as_str(value)?)));
+    let entries = entries.collect::<Result<Vec<_>>>()?;
+    let capabilities = match &capabilities {
+        Some(capabilities) => Some(capabilities.iter().collect::<Result<Vec<_>>>()?),
+        None => None,
+    };
+    let deadline = deadline_ms.map_or(0, |deadline| deadline.0);
+    if let Some(parent) = parent.filter(|_| actor.is_none()) {
+        let mut spec = ChildSpec::new(span, source_module.as_str()?, target.to_owned()).deadline_ms(deadline);
+        if let Some(capabilities) = capabilities {
+            spec = spec.capabilities(capabilities);
+        }
+        for (key, value) in entries {
+            spec = spec.metadata(key, value);
+        }
+        return Ok(InvocationContext::of(py, &parent.message.core(py)?.child(spec)?));
+    }
+    let mut builder = ContextRef::builder()
+        .correlation_id(correlation)
+        .span_id(span)
+        .deadline_ms(deadline)
+        .source_module(source_module.as_str()?)
+        .target(target)
+        .metadata_entries(entries);
+    if let Some(actor) = actor {
+        builder = builder.subject(subject_of(actor.subject_ref(py)?.bind(py))?);
+        builder = builder.token_ref(actor.token(py)?.get().as_bytes(py));
+        if capabilities.is_none() {
+            let own = actor.capabilities_ref(py)?.bind(py).iter_borrowed().map(held_str);
+            builder = builder.capabilities(own.collect::<Result<Vec<_>>>()?);
+        }
+    }
+    if let Some(capabilities) = capabilities {
+        builder = builder.capabilities(capabilities);
+    }
+    let context = builder.build()?;
+    Ok(InvocationContext::over(Numbers::of(&context), Message::written(py, &context)))
 }
 
 /// The actor of an encoded context; for unpickling.

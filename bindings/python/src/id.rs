@@ -2,11 +2,9 @@
 
 use ixt_core::{Error, ErrorKind};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
 
 use crate::bytes::BytesLike;
-use crate::call::call;
 use crate::error::{Failure, Result, invalid};
 use crate::hash::hash_of;
 use crate::text::Text;
@@ -26,10 +24,8 @@ impl StreamId {
 
     /// A new UUID of version 7: the time in milliseconds, then random bits.
     #[staticmethod]
-    fn new_v7(py: Python<'_>) -> Result<Self> {
-        static URANDOM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let urandom = URANDOM.import(py, "os", "urandom")?;
-        let random = call(urandom, (10,))?.cast_into::<PyBytes>().map_err(PyErr::from)?;
+    pub(crate) fn new_v7(py: Python<'_>) -> Result<Self> {
+        let random = crate::random::<10>(py)?;
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let milliseconds = since.map_or(0, |since| since.as_millis()) as u64;
 
@@ -37,7 +33,7 @@ impl StreamId {
         for (to, from) in id.iter_mut().zip(milliseconds.to_be_bytes().iter().skip(2)) {
             *to = *from;
         }
-        for (to, from) in id.iter_mut().skip(6).zip(random.as_bytes()) {
+        for (to, from) in id.iter_mut().skip(6).zip(&random) {
             *to = *from;
         }
         id[6] = id[6] & 0x0f | 0x70;

@@ -12,10 +12,12 @@ mod actor;
 mod batch;
 mod bytes;
 mod call;
+mod connection;
 mod context;
 mod error;
 mod frame;
 mod hash;
+mod host;
 mod id;
 mod message;
 mod names;
@@ -26,6 +28,26 @@ mod repr;
 mod stream;
 mod subject;
 mod text;
+mod told;
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyBytes;
+
+/// So many random bytes of the operating system, not all zeros: drawn in each process anew, so that a fork
+/// repeats none.
+fn random<const N: usize>(py: Python<'_>) -> PyResult<[u8; N]> {
+    static URANDOM: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let urandom = URANDOM.import(py, "os", "urandom")?;
+    loop {
+        let drawn = call::call(urandom, (N,))?.cast_into::<PyBytes>()?;
+        if let Ok(bytes) = <[u8; N]>::try_from(drawn.as_bytes())
+            && bytes.iter().any(|byte| *byte != 0)
+        {
+            return Ok(bytes);
+        }
+    }
+}
 
 /// What `ixt_sdk` is made of. Not public: import from `ixt_sdk`.
 #[pyo3::pymodule]
@@ -35,15 +57,19 @@ mod _native {
     #[pymodule_export]
     use crate::batch::{decode_batch, encode_batch, split};
     #[pymodule_export]
+    use crate::connection::Connection;
+    #[pymodule_export]
     use crate::context::{
-        InvocationContext, actor_of, attenuates, covers, from_traceparent, is_concrete, is_ingress_key,
-        is_pattern,
+        InvocationContext, actor_of, attenuates, covers, from_traceparent, invocation, is_concrete,
+        is_ingress_key, is_pattern,
     };
     #[pymodule_export]
     use crate::frame::{
         StreamCancel, StreamClose, StreamCredit, StreamData, StreamError, StreamFrame, StreamOpen,
         UnknownFrame, unknown_frame,
     };
+    #[pymodule_export]
+    use crate::host::{HostEngine, announce, close_endpoint, from_host, open_endpoint};
     #[pymodule_export]
     use crate::id::StreamId;
     #[pymodule_export]
@@ -62,6 +88,9 @@ mod _native {
         let kinds: Vec<_> =
             ixt_core::ErrorKind::ALL.iter().map(|kind| (kind.name(), kind.code(), kind.says())).collect();
         module.add("ERROR_KINDS", kinds)?;
+        for (number, name) in crate::told::NAMES.iter().enumerate() {
+            module.add(*name, number)?;
+        }
         module.add("MAX_PAYLOAD", ixt_core::wire::MAX_PAYLOAD)?;
         module.add("MAX_CONTEXT", ixt_core::wire::MAX_CONTEXT)?;
         module.add("MAX_CREDIT", ixt_core::wire::MAX_CREDIT)?;

@@ -35,4 +35,10 @@ def test_what_it_prints(tmp_path: Path) -> None:
         timeout=30,
         check=True,
     )
-    assert done.stdout.splitlines() == ["7 b'sdk-data'", "Truncated 1", "total: b'50'"]
+    assert done.stdout.splitlines() == [
+        "b'HELLO'",
+        "b'there and back'",
+        "7 b'sdk-data'",
+        "Truncated 1",
+        "total: b'50'",
+    ]

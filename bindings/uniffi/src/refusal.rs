@@ -32,7 +32,7 @@ kinds! {
     BadMetadataKey, TooManyMetadata, MetadataTooLarge, TooManyCapabilities, CapabilityTooLong, TokenTooLong,
     MessageTextTooLong, NotCanonical, BadJson,
     NotOpen, AlreadyOpen, TooManyMessages, MissingMessage, StreamEnded, InvalidGrant, WindowOverflow,
-    CreditExhausted,
+    CreditExhausted, QueueFull, TooManyStreams, StreamIdInUse, NotEstablished, GoingAway,
     InvalidArgument, NullPointer, BufferTooSmall, Closed, Panic, AbiMismatch,
 }
 

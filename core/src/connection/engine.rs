@@ -299,6 +299,12 @@ impl Connection {
         self.outbox.queued()
     }
 
+    /// Bytes of control frames that wait to be sent.
+    #[must_use]
+    pub fn queued_control(&self) -> usize {
+        self.outbox.control_queued()
+    }
+
     /// What the peer said of itself, once its hello is here.
     #[must_use]
     pub fn peer(&self) -> Option<Settings> {

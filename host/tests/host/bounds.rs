@@ -1,8 +1,9 @@
 //! What a module can do to the host and to others.
 
 use ixt_core::connection::Config;
+use ixt_core::flow::{Event, Violation};
 use ixt_core::invocation::Target;
-use ixt_core::stream::{CloseReason, InteractionKind, StreamErrorCode};
+use ixt_core::stream::{CloseReason, InteractionKind, StreamErrorCode, StreamFrame};
 use ixt_host::{Policy, Settings};
 
 use crate::world::{ME, Told, World, offer, result};
@@ -122,4 +123,56 @@ fn so_many_connections_and_no_more() {
     world.module("a");
     world.module("b");
     assert!(world.host.connect(ixt_host::Peer::default(), world.now_us).is_none());
+}
+
+#[test]
+fn frames_of_an_unknown_kind_go_through_and_too_many_do_not() {
+    let mut world = World::new(Policy::open());
+    let (caller, provider) = (world.module("caller"), world.module("sink"));
+    let context = world.context(caller, Target::Service("sink".into()));
+    let (call, id) = world.open(caller, InteractionKind::BidiStream, &context);
+    world.pass();
+    world.opened(provider).unwrap();
+    // A close, of a kind that no version has.
+    let mut frame = StreamFrame::close(id, CloseReason::Completed, 1).encode().unwrap();
+    frame[40] = 99;
+    let link = world.modules[caller].link;
+    world.host.receive(link, &frame, world.now_us);
+    world.pass();
+    let events = world.events(provider);
+    assert!(
+        matches!(&events[..], [Told::Stream(_, Event::Violation(Violation::UnknownFrame))]),
+        "{events:?}"
+    );
+    assert_eq!(world.host.streams().len(), 1);
+    let many = frame.repeat(30_000);
+    world.host.receive(link, &many, world.now_us);
+    assert_eq!(world.host.streams().len(), 0);
+    world.pass();
+    assert_eq!(result(&world.events(caller), call), Err(Some(StreamErrorCode::ResourceExhausted)));
+}
+
+#[test]
+fn broadcasts_to_one_who_does_not_read_are_dropped_and_others_hear_them() {
+    let mut settings = Settings::default();
+    settings.max_queued_connection = 300_000;
+    let mut world = World::with(settings, Policy::open());
+    let caller = world.module("caller");
+    let listener = world.connect(Config::default(), ME);
+    world.announce(listener, "listener", &[], &["news"], b"").unwrap();
+    let context = world.context(caller, Target::Broadcast("news".into()));
+    for _ in 0..20 {
+        let (call, _) = world.open(caller, InteractionKind::Unary, &context);
+        let engine = &mut world.modules[caller].engine;
+        engine.try_send(call, &[7; 50_000]).unwrap();
+        engine.close(call, CloseReason::Completed).unwrap();
+        // The listener reads nothing meanwhile.
+        let mut buffer = vec![0; 1 << 20];
+        while let filled @ 1.. = world.modules[caller].engine.poll_transmit(&mut buffer) {
+            world.host.receive(world.modules[caller].link, &buffer[..filled], world.now_us);
+        }
+    }
+    world.pass();
+    let heard = world.events(listener).iter().filter(|told| matches!(told, Told::Message(..))).count();
+    assert!((1..=6).contains(&heard), "{heard}");
 }

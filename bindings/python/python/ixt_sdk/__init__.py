@@ -1,4 +1,4 @@
-"""Ixt for Python: invocation contexts and credit-controlled streams.
+"""Ixt for Python: modules that call each other, invocation contexts, credit-controlled streams.
 
 Values, codecs and the stream's state machine are those of the Rust core, so bytes, limits and
 errors are the same as in every other language. Python's own is the waiting: on asyncio's futures,
@@ -8,7 +8,8 @@ without a thread or a runtime of its own.
 from __future__ import annotations
 
 from ._native import __version__
-from .errors import IxtError
+from .client import CallStream, Client
+from .errors import CallError, IxtError
 from .invocation import (
     ActorIdentity,
     InvocationContext,
@@ -16,6 +17,7 @@ from .invocation import (
     Target,
     TokenRef,
 )
+from .module import CallContext, Module
 from .serialization import IpcSerializer
 from .streaming import (
     CancelReason,
@@ -42,13 +44,18 @@ from .streaming import (
 
 __all__ = [
     "ActorIdentity",
+    "CallContext",
+    "CallError",
+    "CallStream",
     "CancelReason",
+    "Client",
     "CloseReason",
     "FrameSink",
     "InteractionKind",
     "InvocationContext",
     "IpcSerializer",
     "IxtError",
+    "Module",
     "Stream",
     "StreamCancel",
     "StreamClose",

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, TypeAlias, final
+from typing import Any, Final, TypeAlias, final
 
 from typing_extensions import Buffer
 
@@ -18,14 +18,29 @@ from .streaming import (
 
 __all__ = [
     "ERROR_KINDS",
+    "EVENT_ANSWERED",
+    "EVENT_BROKEN",
+    "EVENT_CLOSED",
+    "EVENT_DRAINED",
+    "EVENT_ENDED",
+    "EVENT_ESTABLISHED",
+    "EVENT_GOING_AWAY",
+    "EVENT_MESSAGES",
+    "EVENT_NOT_READY",
+    "EVENT_OPENED",
+    "EVENT_OVER",
+    "EVENT_PONG",
+    "EVENT_READY",
     "MAX_CONTEXT",
     "MAX_CREDIT",
     "MAX_PAYLOAD",
     "METADATA_KEYS",
     "ActorIdentity",
     "BroadcastTarget",
+    "Connection",
     "DynamicEndpointTarget",
     "ExternalSubject",
+    "HostEngine",
     "InvocationContext",
     "ModuleSubject",
     "ModuleTarget",
@@ -48,14 +63,19 @@ __all__ = [
     "UnknownTarget",
     "__version__",
     "actor_of",
+    "announce",
     "attenuates",
+    "close_endpoint",
     "covers",
     "decode_batch",
     "encode_batch",
+    "from_host",
     "from_traceparent",
+    "invocation",
     "is_concrete",
     "is_ingress_key",
     "is_pattern",
+    "open_endpoint",
     "split",
     "unknown_frame",
 ]
@@ -65,6 +85,19 @@ _Pairs: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 __version__: Final[str]
 ERROR_KINDS: Final[list[tuple[str, int, str]]]
 METADATA_KEYS: Final[list[tuple[str, str]]]
+EVENT_MESSAGES: Final[int]
+EVENT_ANSWERED: Final[int]
+EVENT_OPENED: Final[int]
+EVENT_CLOSED: Final[int]
+EVENT_READY: Final[int]
+EVENT_NOT_READY: Final[int]
+EVENT_BROKEN: Final[int]
+EVENT_OVER: Final[int]
+EVENT_ESTABLISHED: Final[int]
+EVENT_PONG: Final[int]
+EVENT_GOING_AWAY: Final[int]
+EVENT_DRAINED: Final[int]
+EVENT_ENDED: Final[int]
 MAX_PAYLOAD: Final[int]
 MAX_CONTEXT: Final[int]
 MAX_CREDIT: Final[int]
@@ -258,6 +291,15 @@ class InvocationContext:
     def __copy__(self) -> InvocationContext: ...
     def __deepcopy__(self, _memo: object) -> InvocationContext: ...
 
+def invocation(
+    source_module: str,
+    target: Target | str,
+    parent: InvocationContext | None = None,
+    deadline_ms: int | None = None,
+    capabilities: Iterable[str] | None = None,
+    metadata: _Pairs | None = None,
+    actor: ActorIdentity | None = None,
+) -> InvocationContext: ...
 def actor_of(message: Buffer) -> ActorIdentity: ...
 def covers(granted: str, required: str, /) -> bool: ...
 def attenuates(parent: Iterable[str], child: Iterable[str], /) -> bool: ...
@@ -466,3 +508,108 @@ class Stream:
     def received(self) -> int: ...
     @property
     def max_payload(self) -> int: ...
+
+# Connections: specification 24. An event is a tuple that begins with one of the numbers above:
+#
+#     EVENT_MESSAGES     key, [payload, …]
+#     EVENT_ANSWERED     key, payload, reason       of a unary `request`; nothing follows
+#     EVENT_OPENED       key, kind, id, context, service or None, [payload, …], whether closed
+#     EVENT_CLOSED       key, reason
+#     EVENT_READY        key, ticket
+#     EVENT_NOT_READY    key, ticket
+#     EVENT_BROKEN       key, Failed or Cancelled
+#     EVENT_OVER         key, outcome
+#     EVENT_ESTABLISHED  largest payload, most streams, software
+#     EVENT_PONG         microseconds
+#     EVENT_GOING_AWAY   reason, grace in milliseconds, message
+#     EVENT_DRAINED
+#     EVENT_ENDED        reason, message, "local" or "peer"
+
+_Events: TypeAlias = list[tuple[Any, ...]]
+
+@final
+class Connection:
+    def __new__(
+        cls,
+        now_us: int,
+        *,
+        max_payload: int | None = None,
+        max_streams: int | None = None,
+        initial_credit: int | None = None,
+        window: int | None = None,
+        max_opens: int | None = None,
+        max_queued_stream: int | None = None,
+        max_queued: int | None = None,
+        max_violations: int | None = None,
+        remembered: int | None = None,
+        idle_ms: int | None = None,
+        keepalive_ms: int | None = None,
+        software: str | None = None,
+    ) -> Connection: ...
+    def receive(self, data: Buffer, now_us: int, /) -> _Events: ...
+    def turn(
+        self, now_us: int, write: bool = True, /
+    ) -> tuple[bytes | None, _Events | None, int | None, bool]: ...
+    def open(self, kind: InteractionKind | int, context: InvocationContext, /) -> int: ...
+    def request(
+        self, kind: InteractionKind | int, context: InvocationContext, payload: Buffer, /
+    ) -> int: ...
+    def try_send(self, key: int, payload: Buffer, /) -> bool: ...
+    def finish(self, key: int, payload: Buffer, /) -> bool: ...
+    def send_with(self, key: int, ticket: int, payload: Buffer, close: bool = False, /) -> bool: ...
+    def wait(self, key: int, /) -> int: ...
+    def drop_ticket(self, key: int, ticket: int, /) -> None: ...
+    def consume(self, key: int, messages: int, /) -> None: ...
+    def close(self, key: int, reason: CloseReason | int = ..., /) -> bool: ...
+    def fail(
+        self,
+        key: int,
+        code: StreamErrorCode | int,
+        message: str | None = None,
+        details: Buffer | None = None,
+        /,
+    ) -> bool: ...
+    def cancel(
+        self, key: int, reason: CancelReason | int, message: str | None = None, /
+    ) -> bool: ...
+    def state(self, key: int, /) -> StreamState | None: ...
+    def transport_ended(self) -> None: ...
+    def ping(self, now_us: int, /) -> None: ...
+    def go_away(self, grace_ms: int, now_us: int, message: str = "", /) -> None: ...
+    def end(self, message: str = "", /) -> None: ...
+    @property
+    def has_ended(self) -> bool: ...
+    @property
+    def queued(self) -> int: ...
+    @property
+    def stats(self) -> dict[str, int]: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+
+# A host: specification 25.
+
+@final
+class HostEngine:
+    def __new__(cls, now_us: int, policy: str | None = None) -> HostEngine: ...
+    def connect(self, now_us: int, uid: int | None = None) -> int | None: ...
+    def receive(self, link: int, data: Buffer, now_us: int, /) -> None: ...
+    def transport_ended(self, link: int, /) -> None: ...
+    def turn(self, now_us: int, /) -> list[tuple[int, bytes]]: ...
+    def has_ended(self, link: int, /) -> bool: ...
+    def go_away(self, grace_ms: int, now_us: int, message: str = "", /) -> None: ...
+    def take_refusals(self) -> list[str]: ...
+    def modules(self) -> list[str]: ...
+    def streams(self) -> list[dict[str, Any]]: ...
+    @property
+    def next_timeout(self) -> int | None: ...
+
+def announce(
+    module: str,
+    services: list[tuple[str, list[InteractionKind], str]],
+    topics: Iterable[str],
+    token: Buffer,
+    /,
+) -> bytes: ...
+def open_endpoint(number: int, /) -> bytes: ...
+def close_endpoint(name: str, /) -> bytes: ...
+def from_host(message: Buffer, /) -> tuple[int, str] | None: ...

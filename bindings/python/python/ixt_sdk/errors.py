@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ._events import Cancelled, Failed, Outcome
+from ._events import Cancelled, CancelReason, Failed, Outcome, StreamErrorCode
 
 __all__ = [
     "BY_KIND",
@@ -20,6 +20,7 @@ __all__ = [
     "BadPointerError",
     "BadTextError",
     "BufferTooSmallError",
+    "CallError",
     "CapabilityTooLongError",
     "ClosedError",
     "ContextTooLargeError",
@@ -27,6 +28,7 @@ __all__ = [
     "DuplicateCapabilityError",
     "DuplicateKeyError",
     "FrameTooLargeError",
+    "GoingAwayError",
     "InvalidArgumentError",
     "InvalidGrantError",
     "IxtError",
@@ -36,19 +38,24 @@ __all__ = [
     "MissingMessageError",
     "NilStreamIdError",
     "NotCanonicalError",
+    "NotEstablishedError",
     "NotOpenError",
     "NullPointerError",
     "PanicError",
+    "PayloadError",
+    "QueueFullError",
     "RefusedError",
     "StreamCancelledError",
     "StreamEndedError",
     "StreamFailedError",
+    "StreamIdInUseError",
     "TokenTooLongError",
     "TooDeepError",
     "TooManyCapabilitiesError",
     "TooManyMessagesError",
     "TooManyMetadataError",
     "TooManySegmentsError",
+    "TooManyStreamsError",
     "TrailingBytesError",
     "TraversalLimitError",
     "TruncatedError",
@@ -286,6 +293,36 @@ class CreditExhaustedError(IxtError):
     kind, code = "CreditExhausted", 107
 
 
+class QueueFullError(IxtError):
+    """Too much waits to be sent."""
+
+    kind, code = "QueueFull", 108
+
+
+class TooManyStreamsError(IxtError):
+    """The peer allows no more streams on this connection."""
+
+    kind, code = "TooManyStreams", 109
+
+
+class StreamIdInUseError(IxtError):
+    """The stream id is in use on this connection, or was lately."""
+
+    kind, code = "StreamIdInUse", 110
+
+
+class NotEstablishedError(IxtError):
+    """The peer of the connection has not said hello yet."""
+
+    kind, code = "NotEstablished", 111
+
+
+class GoingAwayError(IxtError):
+    """The connection is going away: no stream can be opened any more."""
+
+    kind, code = "GoingAway", 112
+
+
 class InvalidArgumentError(IxtError, ValueError):
     """An argument that the function cannot take."""
 
@@ -326,6 +363,42 @@ class AbiMismatchError(IxtError):
     kind, code = "AbiMismatch", 205
 
 
+class CallError(IxtError):
+    """A call that failed or was cancelled; a handler raises it to fail its call.
+
+    Its ``code`` is a :class:`~ixt_sdk.streaming.StreamErrorCode`, and not the number of a kind:
+    what went wrong is the callee's word, not a rule of this package. A call that was cancelled has
+    the code ``CANCELLED``, or ``DEADLINE_EXCEEDED`` where its deadline did it; ``outcome`` says
+    more.
+    """
+
+    # The one class whose code is a name: callers match what the other side said.
+    code: StreamErrorCode | int  # type: ignore[assignment, misc]
+
+    def __init__(
+        self,
+        code: StreamErrorCode | int,
+        message: str = "",
+        details: bytes = b"",
+        outcome: Outcome | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.args = (code, message, details, outcome)
+        self.code = code  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.details = details
+        """The application's bytes, at most 4 KiB."""
+        self.outcome = outcome
+        """How the stream of the call ended; ``None`` for an error that is yet to be sent."""
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}" if self.message else f"{self.code}"
+
+
+class PayloadError(IxtError, ValueError):
+    """A message that is not what the codec of the call takes. In a handler it fails the call as
+    ``invalidArgument``."""
+
+
 def _by_kind() -> dict[str, type[IxtError]]:
     found: dict[str, type[IxtError]] = {}
     todo: list[type[IxtError]] = [IxtError]
@@ -351,3 +424,16 @@ def stream_ended(outcome: Outcome | None) -> StreamEndedError:
             return StreamCancelledError(f"{says}: {outcome}", outcome=outcome)
         case _:
             return StreamEndedError(says, outcome=outcome)
+
+
+def call_error(outcome: Outcome | None) -> CallError | StreamEndedError:
+    """The exception for a call that ended so."""
+    match outcome:
+        case Failed(code, message, details):
+            return CallError(code, message, details, outcome)
+        case Cancelled(CancelReason.DEADLINE_EXCEEDED, message):
+            return CallError(StreamErrorCode.DEADLINE_EXCEEDED, message, outcome=outcome)
+        case Cancelled():
+            return CallError(StreamErrorCode.CANCELLED, str(outcome), outcome=outcome)
+        case _:
+            return stream_ended(outcome)

@@ -1704,24 +1704,39 @@ class RustBufferStream
       return ErrorKind::CREDIT_EXHAUSTED
     end
     if variant == 32
-      return ErrorKind::INVALID_ARGUMENT
+      return ErrorKind::QUEUE_FULL
     end
     if variant == 33
-      return ErrorKind::NULL_POINTER
+      return ErrorKind::TOO_MANY_STREAMS
     end
     if variant == 34
-      return ErrorKind::BUFFER_TOO_SMALL
+      return ErrorKind::STREAM_ID_IN_USE
     end
     if variant == 35
-      return ErrorKind::CLOSED
+      return ErrorKind::NOT_ESTABLISHED
     end
     if variant == 36
-      return ErrorKind::PANIC
+      return ErrorKind::GOING_AWAY
     end
     if variant == 37
-      return ErrorKind::ABI_MISMATCH
+      return ErrorKind::INVALID_ARGUMENT
     end
     if variant == 38
+      return ErrorKind::NULL_POINTER
+    end
+    if variant == 39
+      return ErrorKind::BUFFER_TOO_SMALL
+    end
+    if variant == 40
+      return ErrorKind::CLOSED
+    end
+    if variant == 41
+      return ErrorKind::PANIC
+    end
+    if variant == 42
+      return ErrorKind::ABI_MISMATCH
+    end
+    if variant == 43
       return ErrorKind::OTHER
     end
 
@@ -2748,26 +2763,41 @@ class RustBufferBuilder
     if v == ErrorKind::CREDIT_EXHAUSTED
       pack_into(4, 'l>', 31)
     end
-    if v == ErrorKind::INVALID_ARGUMENT
+    if v == ErrorKind::QUEUE_FULL
       pack_into(4, 'l>', 32)
     end
-    if v == ErrorKind::NULL_POINTER
+    if v == ErrorKind::TOO_MANY_STREAMS
       pack_into(4, 'l>', 33)
     end
-    if v == ErrorKind::BUFFER_TOO_SMALL
+    if v == ErrorKind::STREAM_ID_IN_USE
       pack_into(4, 'l>', 34)
     end
-    if v == ErrorKind::CLOSED
+    if v == ErrorKind::NOT_ESTABLISHED
       pack_into(4, 'l>', 35)
     end
-    if v == ErrorKind::PANIC
+    if v == ErrorKind::GOING_AWAY
       pack_into(4, 'l>', 36)
     end
-    if v == ErrorKind::ABI_MISMATCH
+    if v == ErrorKind::INVALID_ARGUMENT
       pack_into(4, 'l>', 37)
     end
-    if v == ErrorKind::OTHER
+    if v == ErrorKind::NULL_POINTER
       pack_into(4, 'l>', 38)
+    end
+    if v == ErrorKind::BUFFER_TOO_SMALL
+      pack_into(4, 'l>', 39)
+    end
+    if v == ErrorKind::CLOSED
+      pack_into(4, 'l>', 40)
+    end
+    if v == ErrorKind::PANIC
+      pack_into(4, 'l>', 41)
+    end
+    if v == ErrorKind::ABI_MISMATCH
+      pack_into(4, 'l>', 42)
+    end
+    if v == ErrorKind::OTHER
+      pack_into(4, 'l>', 43)
     end
  end
 
@@ -8202,13 +8232,18 @@ class ErrorKind
   INVALID_GRANT = 28
   WINDOW_OVERFLOW = 29
   CREDIT_EXHAUSTED = 30
-  INVALID_ARGUMENT = 31
-  NULL_POINTER = 32
-  BUFFER_TOO_SMALL = 33
-  CLOSED = 34
-  PANIC = 35
-  ABI_MISMATCH = 36
-  OTHER = 37
+  QUEUE_FULL = 31
+  TOO_MANY_STREAMS = 32
+  STREAM_ID_IN_USE = 33
+  NOT_ESTABLISHED = 34
+  GOING_AWAY = 35
+  INVALID_ARGUMENT = 36
+  NULL_POINTER = 37
+  BUFFER_TOO_SMALL = 38
+  CLOSED = 39
+  PANIC = 40
+  ABI_MISMATCH = 41
+  OTHER = 42
 
 end
 

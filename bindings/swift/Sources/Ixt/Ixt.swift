@@ -3163,6 +3163,11 @@ public enum ErrorKind: Equatable, Hashable {
     case invalidGrant
     case windowOverflow
     case creditExhausted
+    case queueFull
+    case tooManyStreams
+    case streamIdInUse
+    case notEstablished
+    case goingAway
     case invalidArgument
     case nullPointer
     case bufferTooSmall
@@ -3253,19 +3258,29 @@ public struct FfiConverterTypeErrorKind: FfiConverterRustBuffer {
 
         case 31: return .creditExhausted
 
-        case 32: return .invalidArgument
+        case 32: return .queueFull
 
-        case 33: return .nullPointer
+        case 33: return .tooManyStreams
 
-        case 34: return .bufferTooSmall
+        case 34: return .streamIdInUse
 
-        case 35: return .closed
+        case 35: return .notEstablished
 
-        case 36: return .panic
+        case 36: return .goingAway
 
-        case 37: return .abiMismatch
+        case 37: return .invalidArgument
 
-        case 38: return .other
+        case 38: return .nullPointer
+
+        case 39: return .bufferTooSmall
+
+        case 40: return .closed
+
+        case 41: return .panic
+
+        case 42: return .abiMismatch
+
+        case 43: return .other
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -3399,32 +3414,52 @@ public struct FfiConverterTypeErrorKind: FfiConverterRustBuffer {
             writeInt(&buf, Int32(31))
 
 
-        case .invalidArgument:
+        case .queueFull:
             writeInt(&buf, Int32(32))
 
 
-        case .nullPointer:
+        case .tooManyStreams:
             writeInt(&buf, Int32(33))
 
 
-        case .bufferTooSmall:
+        case .streamIdInUse:
             writeInt(&buf, Int32(34))
 
 
-        case .closed:
+        case .notEstablished:
             writeInt(&buf, Int32(35))
 
 
-        case .panic:
+        case .goingAway:
             writeInt(&buf, Int32(36))
 
 
-        case .abiMismatch:
+        case .invalidArgument:
             writeInt(&buf, Int32(37))
 
 
-        case .other:
+        case .nullPointer:
             writeInt(&buf, Int32(38))
+
+
+        case .bufferTooSmall:
+            writeInt(&buf, Int32(39))
+
+
+        case .closed:
+            writeInt(&buf, Int32(40))
+
+
+        case .panic:
+            writeInt(&buf, Int32(41))
+
+
+        case .abiMismatch:
+            writeInt(&buf, Int32(42))
+
+
+        case .other:
+            writeInt(&buf, Int32(43))
 
         }
     }

@@ -37,6 +37,11 @@ public enum class ErrorKind(public val code: Int) {
     InvalidGrant(105),
     WindowOverflow(106),
     CreditExhausted(107),
+    QueueFull(108),
+    TooManyStreams(109),
+    StreamIdInUse(110),
+    NotEstablished(111),
+    GoingAway(112),
 
     InvalidArgument(200),
     NullPointer(201),

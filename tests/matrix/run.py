@@ -1,0 +1,122 @@
+"""Every language calls every language, all four kinds, through a host; see README.md beside this.
+
+    run.py --ixt COMMAND --rust PROGRAM --go PROGRAM
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PATIENCE = 60.0
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine alone, and its key."""
+    pem, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(pem)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return pem, key
+
+
+def expected() -> list[str]:
+    """What every caller must print of every provider."""
+
+    def digest(messages: list[bytes]) -> str:
+        value = 0xCBF29CE484222325
+        for message in messages:
+            for byte in len(message).to_bytes(8, "little") + message:
+                value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+        return f"{value:016x}"
+
+    unary = [(bytes(range(251)) * (size // 251 + 1))[:size][::-1] for size in (0, 1, 64, 70_000, 1 << 20)]
+    return [
+        f"unary {digest(unary)}",
+        f"client 300:{sum(range(300))}",
+        f"server {digest([b'%d' % number for number in range(1000)])}",
+        f"bidi {digest([(b'%d' % number)[::-1] for number in range(300)])}",
+    ]
+
+
+class Host:
+    """A host and the providers at it."""
+
+    def __init__(self, ixt: str, url: str, roots: str, programs: dict[str, list[str]], options: list[str]) -> None:
+        self.roots = roots
+        self.host = subprocess.Popen([ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE, text=True)
+        assert self.host.stderr
+        self.url = self.host.stderr.readline().split()[-1].replace("127.0.0.1", "localhost")
+        serve = ["serve", self.url, roots]
+        self.providers = [subprocess.Popen([*program, *serve]) for program in programs.values()]
+        end = time.monotonic() + PATIENCE
+        listing = [ixt, "--color", "never", "modules", "--host", self.url, *(["--tls-roots", roots] if roots != "-" else [])]
+        while True:
+            done = subprocess.run(listing, capture_output=True, text=True, check=False)
+            found = {line.split()[0] for line in done.stdout.splitlines() if line and not line.startswith(" ")}
+            if set(programs) <= found:
+                return
+            if time.monotonic() > end:
+                self.stop()
+                raise SystemExit(f"not announced at {self.url}: {sorted(set(programs) - found)} {done.stderr}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        for process in (*self.providers, self.host):
+            process.terminate()
+        for process in (*self.providers, self.host):
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the matrix.")
+    for program in ("ixt", "rust", "go"):
+        parser.add_argument(f"--{program}", required=True, metavar="PROGRAM")
+    arguments = parser.parse_args()
+    programs = {
+        "rust": [arguments.rust],
+        "go": [arguments.go],
+        "python": [sys.executable, str(HERE / "python/program.py")],
+    }
+    want = expected()
+    failed = passed = 0
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        pem, key = certificate(folder)
+        policy = folder / "policy.toml"
+        everything = 'provide = ["*"]\nsubscribe = ["*"]\ncall = ["*"]\ncapabilities = ["*"]\nsubjects = ["*"]\n'
+        policy.write_text(f"[default]\n{everything}", encoding="utf-8")
+        tls = ["--policy", str(policy), "--tls-certificate", str(pem), "--tls-key", str(key)]
+        for transport, url, roots, options in (
+            ("unix", f"unix://{folder}/host.sock", "-", []),
+            ("tcp+tls", "tls://127.0.0.1:0", str(pem), tls),
+        ):
+            host = Host(arguments.ixt, url, roots, programs, options)
+            try:
+                for caller, program in programs.items():
+                    for provider in programs:
+                        call = [*program, "call", host.url, roots, provider]
+                        done = subprocess.run(call, capture_output=True, text=True, timeout=PATIENCE, check=False)
+                        if done.returncode == 0 and done.stdout.splitlines() == want:
+                            passed += 4
+                        else:
+                            failed += 1
+                            print(f"{caller} calls {provider} over {transport}: {done.stdout}{done.stderr}", file=sys.stderr)
+            finally:
+                host.stop()
+    print(f"matrix: {passed} passed, {failed} failed ({len(programs)} callers × {len(programs)} providers × 4 kinds × 2 transports)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
