@@ -59,19 +59,13 @@ class Host:
             [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE, text=True
         )
         assert self.host.stderr
-        self.url = self.host.stderr.readline().split()[-1].replace("127.0.0.1", "localhost")
+        self.url = self.host.stderr.readline().decode().split()[-1].replace("127.0.0.1", "localhost")
         serve = ["serve", self.url, roots]
         self.providers = [subprocess.Popen([*program, *serve]) for program in programs.values()]
         end = time.monotonic() + PATIENCE
-        listing = [
-            ixt,
-            "--color",
-            "never",
-            "modules",
-            "--host",
-            self.url,
-            *(["--tls-roots", roots] if roots != "-" else []),
-        ]
+        listing = [ixt, "--color", "never", "modules", "--host", self.url]
+        if roots != "-":
+            listing += ["--tls-roots", roots]
         while True:
             done = subprocess.run(listing, capture_output=True, text=True, check=False)
             found = {
@@ -117,10 +111,11 @@ def main() -> int:
         everything = 'provide = ["*"]\nsubscribe = ["*"]\ncall = ["*"]\ncapabilities = ["*"]\nsubjects = ["*"]\n'
         policy.write_text(f"[default]\n{everything}", encoding="utf-8")
         tls = ["--policy", str(policy), "--tls-certificate", str(pem), "--tls-key", str(key)]
-        for transport, url, roots, options in (
+        transports: list[tuple[str, str, str, list[str]]] = [
             ("unix", f"unix://{folder}/host.sock", "-", []),
             ("tcp+tls", "tls://127.0.0.1:0", str(pem), tls),
-        ):
+        ]
+        for transport, url, roots, options in transports:
             host = Host(arguments.ixt, url, roots, programs, options)
             try:
                 for caller, program in programs.items():
