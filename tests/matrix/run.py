@@ -59,7 +59,9 @@ class Host:
             [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE, text=True
         )
         assert self.host.stderr
-        self.url = self.host.stderr.readline().decode().split()[-1].replace("127.0.0.1", "localhost")
+        self.url = (
+            self.host.stderr.readline().decode().split()[-1].replace("127.0.0.1", "localhost")
+        )
         serve = ["serve", self.url, roots]
         self.providers = [subprocess.Popen([*program, *serve]) for program in programs.values()]
         end = time.monotonic() + PATIENCE
