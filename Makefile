@@ -179,11 +179,7 @@ mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test 
 
 fmt: $(VENV)/.tools ## format everything
 	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
-<<<<<<< HEAD
 	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/differential/go
-=======
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/differential/go
->>>>>>> go4
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 

@@ -56,7 +56,7 @@ class Host:
     ) -> None:
         self.roots = roots
         self.host = subprocess.Popen(
-            [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE, text=True
+            [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE
         )
         assert self.host.stderr
         self.url = (
@@ -122,9 +122,9 @@ def main() -> int:
             try:
                 for caller, program in programs.items():
                     for provider in programs:
-                        call = [*program, "call", host.url, roots, provider]
+                        command = [*program, "call", host.url, roots, provider]
                         done = subprocess.run(
-                            call, capture_output=True, text=True, timeout=PATIENCE, check=False
+                            command, capture_output=True, text=True, timeout=PATIENCE, check=False
                         )
                         if done.returncode == 0 and done.stdout.splitlines() == want:
                             passed += 4
