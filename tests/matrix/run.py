@@ -96,8 +96,8 @@ class Host:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the matrix.")
-    for program in ("ixt", "rust", "go"):
-        parser.add_argument(f"--{program}", required=True, metavar="PROGRAM")
+    for name in ("ixt", "rust", "go"):
+        parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
     arguments = parser.parse_args()
     programs = {
         "rust": [arguments.rust],
