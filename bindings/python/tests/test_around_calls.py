@@ -329,3 +329,23 @@ def test_blocking_where_nobody_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         BlockingClient("script", f"unix://{tmp_path}/nobody")
     assert threading.active_count() == threads
+
+
+FORGETFUL = """
+import sys, threading
+from ixt_sdk.blocking import BlockingClient
+client = BlockingClient("script", sys.argv[1], direct=True)
+waiting = threading.Thread(target=client.unary, args=("sleep", b"1000"), daemon=True)
+waiting.start()
+print(client.unary("echo", b"x"))
+"""
+
+
+def test_a_script_that_forgets_to_close_ends_all_the_same(url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", FORGETFUL, url],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"b'x'\n", b"")
