@@ -20,7 +20,7 @@ import pytest
 from ixt_sdk import InteractionKind, InvocationContext, StreamErrorCode
 from ixt_sdk.blocking import BlockingClient
 from ixt_sdk.client import CallStream, Client
-from ixt_sdk.errors import CallError, PayloadError
+from ixt_sdk.errors import CallError, FrameTooLargeError, PayloadError
 from ixt_sdk.interceptors import (
     Audit,
     Deadline,
@@ -108,6 +108,13 @@ def test_interceptors_stand_around_calls_in_order() -> None:
                 assert await client.unary("echo", b"x") == b"x"
                 inside = ["a before", "b before", "c in ab", "d in ab", "d out", "c out"]
                 assert notes == [*inside, "b after", "a after"]
+                notes.clear()
+                too_large = bytes((1 << 20) + 1)
+                with pytest.raises(FrameTooLargeError):
+                    await client.unary("echo", too_large)
+                with pytest.raises(FrameTooLargeError):
+                    client.server_stream("down", too_large)
+                assert notes == ["a before", "b before", "b after", "a after"] * 2
                 notes.clear()
                 async with client.bidi_stream("both") as stream:
                     await stream.send(b"x")
