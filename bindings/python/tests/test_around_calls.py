@@ -20,7 +20,7 @@ import pytest
 from ixt_sdk import InteractionKind, InvocationContext, StreamErrorCode
 from ixt_sdk.blocking import BlockingClient
 from ixt_sdk.client import CallStream, Client
-from ixt_sdk.errors import CallError, PayloadError
+from ixt_sdk.errors import CallError, FrameTooLargeError, PayloadError
 from ixt_sdk.interceptors import (
     Audit,
     Deadline,
@@ -108,6 +108,13 @@ def test_interceptors_stand_around_calls_in_order() -> None:
                 assert await client.unary("echo", b"x") == b"x"
                 inside = ["a before", "b before", "c in ab", "d in ab", "d out", "c out"]
                 assert notes == [*inside, "b after", "a after"]
+                notes.clear()
+                too_large = bytes((1 << 20) + 1)
+                with pytest.raises(FrameTooLargeError):
+                    await client.unary("echo", too_large)
+                with pytest.raises(FrameTooLargeError):
+                    client.server_stream("down", too_large)
+                assert notes == ["a before", "b before", "b after", "a after"] * 2
                 notes.clear()
                 async with client.bidi_stream("both") as stream:
                     await stream.send(b"x")
@@ -329,3 +336,23 @@ def test_blocking_where_nobody_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         BlockingClient("script", f"unix://{tmp_path}/nobody")
     assert threading.active_count() == threads
+
+
+FORGETFUL = """
+import sys, threading
+from ixt_sdk.blocking import BlockingClient
+client = BlockingClient("script", sys.argv[1], direct=True)
+waiting = threading.Thread(target=client.unary, args=("sleep", b"1000"), daemon=True)
+waiting.start()
+print(client.unary("echo", b"x"))
+"""
+
+
+def test_a_script_that_forgets_to_close_ends_all_the_same(url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", FORGETFUL, url],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"b'x'\n", b"")

@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, overloa
 
 from ._call import CallStream
 from ._context import CURRENT
-from ._events import By, Cancelled, CancelReason, CloseReason, Completed, InteractionKind, Outcome
+from ._events import (
+    By,
+    Cancelled,
+    CancelReason,
+    CloseReason,
+    Completed,
+    Failed,
+    InteractionKind,
+    Outcome,
+)
 from ._events import StreamErrorCode as Code
 from ._link import ConnectionSettings, Link
 from ._native import ActorIdentity, InvocationContext, invocation
@@ -29,6 +38,7 @@ from .errors import (
     CallError,
     ClosedError,
     GoingAwayError,
+    IxtError,
     NotEstablishedError,
     QueueFullError,
     StreamEndedError,
@@ -194,15 +204,16 @@ class Client:
             context = invocation(
                 self._session.name, to, None if parent is None else parent.invocation
             )
-        while True:
-            try:
-                key = link.engine.request(UNARY, context, payload)
-                break
-            except (TooManyStreamsError, QueueFullError):
-                await link.room()
-                link = self._session.connected()
-            except (GoingAwayError, NotEstablishedError, ClosedError) as error:
-                raise CallError(Code.UNAVAILABLE, str(error)) from None
+        try:
+            while True:
+                try:
+                    key = link.engine.request(UNARY, context, payload)
+                    break
+                except (TooManyStreamsError, QueueFullError):
+                    await link.room()
+                    link = self._session.connected()
+        except BaseException as error:
+            raise _not_opened(overs, context, error) from None
         future: asyncio.Future[bytes] = link.loop.create_future()
         link.calls[key] = future
         if not link.scheduled:
@@ -294,10 +305,8 @@ class Client:
                 key = link.engine.open(kind, context)
             else:
                 key = link.engine.request(kind, context, payload)
-        except (TooManyStreamsError, QueueFullError) as error:
-            raise CallError(Code.RESOURCE_EXHAUSTED, str(error)) from None
-        except (GoingAwayError, NotEstablishedError, ClosedError) as error:
-            raise CallError(Code.UNAVAILABLE, str(error)) from None
+        except IxtError as error:
+            raise _not_opened(overs, context, error) from None
         stream: CallStream[Any, Any] = CallStream(
             link, key, kind, context, opener=True, codec=codec
         )
@@ -352,6 +361,26 @@ def _cancel(link: Link, key: int) -> None:
     link.calls.pop(key, None)
     link.engine.cancel(key, CancelReason.USER_REQUESTED)
     link.schedule()
+
+
+def _not_opened(
+    overs: list[OverCall] | None, context: InvocationContext, error: BaseException
+) -> BaseException:
+    """What to raise for a call that did not begin; its interceptors are told."""
+    match error:
+        case TooManyStreamsError() | QueueFullError():
+            error = CallError(Code.RESOURCE_EXHAUSTED, str(error))
+        case GoingAwayError() | NotEstablishedError() | ClosedError():
+            error = CallError(Code.UNAVAILABLE, str(error))
+        case _:
+            pass
+    if overs:
+        code = error.code if isinstance(error, CallError) else Code.INVALID_ARGUMENT
+        outcome: Outcome = Failed(code, str(error), b"", By.LOCAL)
+        if isinstance(error, asyncio.CancelledError):
+            outcome = Cancelled(CancelReason.USER_REQUESTED, "", By.LOCAL)
+        _all(overs, context, outcome)
+    return error
 
 
 def _all(overs: list[OverCall], context: InvocationContext, outcome: Outcome) -> None:
