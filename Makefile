@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system demo-system test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system demo-system test-matrix bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -43,7 +43,7 @@ toolchain-test: toolchain
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
 core: toolchain
-	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system
+	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system -p ixt-matrix
 
 # For programs in C: needs Rust and a C compiler, and nothing of the other languages.
 PREFIX ?= /usr/local
@@ -76,6 +76,7 @@ system: clib
 	@mkdir -p $(BUILD)
 	examples/module/c/build.sh $(BUILD)/module-c
 	cd examples/system/go && go build -o $(CURDIR)/$(BUILD)/system-go .
+	cd tests/matrix/go && go build -o $(CURDIR)/$(BUILD)/matrix-go .
 
 ## -- the main job -----------------------------------------------------------------------------------
 
@@ -88,7 +89,7 @@ demo: build ## relay a file through Python, Go, C and Rust, and compare every by
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay demo-system ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix demo-system ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -145,6 +146,10 @@ test-instructions: $(RELEASE)/ixt-instructions
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --check $<
 
+# Every language calls every language, all four kinds, on a Unix socket and on TCP with TLS.
+test-matrix: build system
+	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go
+
 # Damaged messages: the same verdict in every language.
 differential: build
 	$(PY) -m pytest -q tests/differential
@@ -174,7 +179,7 @@ mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test 
 
 fmt: $(VENV)/.tools ## format everything
 	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../tests/differential/go
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/differential/go
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
@@ -184,7 +189,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py benches proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py benches/report.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
@@ -250,6 +255,13 @@ bench: toolchain-test build ## every language against its Cap'n Proto library, K
 	cd benches/go && go build -o $(CURDIR)/$(BUILD)/bench-go .
 	$(PY) benches/report.py --rust $(RELEASE)/ixt-bench --c $(BUILD)/bench-c --go $(BUILD)/bench-go \
 		--python "$(PY) benches/python/bench.py" --kotlin benches/kotlin/run.sh --markdown docs/benchmarks.md --plot docs/benchmarks.svg
+
+bench-rpc: build ## calls between two processes, against tonic, grpc-go and grpcio; prints a line of JSON for each
+	cargo build --release --locked -p ixt-bench-rpc
+	$(RELEASE)/ixt-bench-rpc
+	cd benches/rpc/go && go build -o $(CURDIR)/$(BUILD)/bench-rpc-go . && IXT=$(RELEASE)/ixt $(CURDIR)/$(BUILD)/bench-rpc-go
+	$(PY) -m pip install --quiet --disable-pip-version-check -r benches/rpc/python/requirements.txt
+	$(PY) benches/rpc/python/bench.py --host $(RELEASE)/ixt
 
 clean: ## remove what was built
 	cargo clean

@@ -1,4 +1,9 @@
-// Package sdk is Ixt for Go: invocation contexts, and streams under credit.
+// Package sdk is Ixt for Go: modules that call each other, invocation contexts, and streams under credit.
+//
+// A [Module] connects to a host, serves what others call, and calls others by its [Client], in four kinds: unary
+// calls, client, server and bidi streams ([Call]). docs/guides/go.md in the repository is the place to begin.
+//
+// What follows is below that, for programs with a transport of their own.
 //
 // An [InvocationContext] says who invokes what, with which authority, until when. A stream carries messages
 // in frames ([StreamFrame]); the receiver grants credit, and nothing is sent without. [OpenStream] and

@@ -76,6 +76,16 @@ const (
 	ErrWindowOverflow ErrorKind = 106
 	// ErrCreditExhausted: there is no credit for this send.
 	ErrCreditExhausted ErrorKind = 107
+	// ErrQueueFull: too much waits to be sent on this stream, or on the connection.
+	ErrQueueFull ErrorKind = 108
+	// ErrTooManyStreams: the peer allows no more streams at once.
+	ErrTooManyStreams ErrorKind = 109
+	// ErrStreamIDInUse: the id is that of a stream that lives or has ended lately.
+	ErrStreamIDInUse ErrorKind = 110
+	// ErrNotEstablished: the peer's hello has not come yet.
+	ErrNotEstablished ErrorKind = 111
+	// ErrGoingAway: an end of the connection goes away, and no stream can be opened.
+	ErrGoingAway ErrorKind = 112
 
 	// ErrInvalidArgument: an argument that the function cannot take.
 	ErrInvalidArgument ErrorKind = 200
@@ -127,6 +137,11 @@ var kinds = [...]struct {
 	{ErrInvalidGrant, "InvalidGrant", "the grant is not valid"},
 	{ErrWindowOverflow, "WindowOverflow", "the credit would pass 2^31 - 1"},
 	{ErrCreditExhausted, "CreditExhausted", "there is no credit"},
+	{ErrQueueFull, "QueueFull", "too much waits to be sent"},
+	{ErrTooManyStreams, "TooManyStreams", "the peer allows no more streams"},
+	{ErrStreamIDInUse, "StreamIdInUse", "the stream id is in use, or was lately"},
+	{ErrNotEstablished, "NotEstablished", "the connection is not established"},
+	{ErrGoingAway, "GoingAway", "the connection is going away"},
 	{ErrInvalidArgument, "InvalidArgument", "an argument is not valid"},
 	{ErrNullPointer, "NullPointer", "a required pointer is NULL"},
 	{ErrBufferTooSmall, "BufferTooSmall", "the buffer is too small"},

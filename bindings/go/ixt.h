@@ -8,7 +8,8 @@
  *   written on success alone; where an exception is made, its comment says so. With
  *   IXT_ERR_BUFFER_TOO_SMALL, `*written` holds the size that is needed, and nothing else has changed.
  * - Buffers are the caller's. What an input holds is told as places in it (ixt_span_t), and not copied. The
- *   library keeps no pointer beyond a call, and nothing that it gives but ixt_stream_t has to be freed.
+ *   library keeps no pointer beyond a call, and nothing that it gives but the handles (ixt_stream_t,
+ *   ixt_connection_t, ixt_host_t) has to be freed.
  * - Ownership has four words. Borrowed for the call: the caller keeps it, and may do with it what it likes
  *   after the call. Borrowed until X: it is the library's, and valid until X. Transferred: the other side
  *   frees it from now on. Copied: the library has a copy of its own.
@@ -113,6 +114,34 @@ typedef enum {
   IXT_CLOSE_GOING_AWAY = 4,
 } ixt_close_reason;
 
+// The values of `reason` where a connection ends or is about to.
+typedef enum {
+  // No reason given.
+  IXT_END_UNSPECIFIED = 0,
+  // An end goes away in order.
+  IXT_END_SHUTDOWN = 1,
+  // Frames that the protocol does not allow where they stand.
+  IXT_END_PROTOCOL_VIOLATION = 2,
+  // The byte stream ended within a frame.
+  IXT_END_TORN_FRAME = 3,
+  // A frame larger than the limit.
+  IXT_END_OVERSIZED_FRAME = 4,
+  // A frame that does not decode.
+  IXT_END_MALFORMED_FRAME = 5,
+  // Broken rules of streams, too many of them.
+  IXT_END_TOO_MANY_VIOLATIONS = 6,
+  // Nothing came for too long.
+  IXT_END_IDLE = 7,
+  // No version of the connection protocol in common.
+  IXT_END_VERSION = 8,
+  // More waits to be sent than the limits allow.
+  IXT_END_OVERLOAD = 9,
+  // The peer may not connect.
+  IXT_END_REFUSED = 10,
+  // The byte stream ended between frames, or could not be read or written.
+  IXT_END_TRANSPORT = 11,
+} ixt_end_reason;
+
 // The values of `code`: why a stream failed.
 typedef enum {
   // No code given.
@@ -166,6 +195,22 @@ typedef enum {
   IXT_EVENT_CANCELLED = 9,
   // The peer broke a rule that ends no stream: violation.
   IXT_EVENT_VIOLATION = 10,
+  // Of a connection: the stream has ended and all of it that was to leave has left; its key names nothing
+  // any more: outcome, and as of failed, cancelled or closed.
+  IXT_EVENT_OVER = 20,
+  // Of a connection: both hellos have passed, so that streams may be opened: credit, data.
+  IXT_EVENT_ESTABLISHED = 21,
+  // Of a connection: a frame of a stream that is not known here: stream_id. A diagnostic.
+  IXT_EVENT_UNKNOWN_STREAM = 22,
+  // Of a connection: the answer to a ping: number.
+  IXT_EVENT_PONG = 23,
+  // Of a connection: the peer goes away; no stream can be opened any more: reason, credit, data.
+  IXT_EVENT_GOING_AWAY = 24,
+  // Of a connection: an end goes away and no stream is left. Close the transport.
+  IXT_EVENT_DRAINED = 25,
+  // The connection has ended, and every stream with it: reason, by, data. Transmit what is left, then
+  // close the transport.
+  IXT_EVENT_CONNECTION_ENDED = 26,
   // An event of a later version.
   IXT_EVENT_UNKNOWN = 65535,
 } ixt_event_kind;
@@ -201,6 +246,14 @@ typedef enum {
   // Ended by a cancel or the deadline.
   IXT_HALF_CANCELLED = 4,
 } ixt_half;
+
+// The values of `kind` in ixt_host_answer_t.
+typedef enum {
+  // The module is announced. A refusal fails the stream instead.
+  IXT_HOST_ACCEPTED = 1,
+  // An endpoint that was asked for: number, name_length.
+  IXT_HOST_ENDPOINT = 2,
+} ixt_host_answer_kind;
 
 // The values of `interaction`: how many messages each side may send. Numbers that are not here come
 // from a later schema and are kept as they are; so it is with the three enumerations below.
@@ -305,6 +358,16 @@ typedef enum {
   IXT_ERR_WINDOW_OVERFLOW = 106,
   // There is no credit for this send.
   IXT_ERR_CREDIT_EXHAUSTED = 107,
+  // Too much waits to be sent on this stream, or on the connection.
+  IXT_ERR_QUEUE_FULL = 108,
+  // The peer allows no more streams at once.
+  IXT_ERR_TOO_MANY_STREAMS = 109,
+  // The id is that of a stream that lives or has ended lately.
+  IXT_ERR_STREAM_ID_IN_USE = 110,
+  // The peer's hello has not come yet.
+  IXT_ERR_NOT_ESTABLISHED = 111,
+  // An end of the connection goes away, and no stream can be opened.
+  IXT_ERR_GOING_AWAY = 112,
   // An argument that the function cannot take.
   IXT_ERR_INVALID_ARGUMENT = 200,
   // A NULL where a pointer is required.
@@ -362,6 +425,32 @@ typedef enum {
   IXT_VIOLATION_OTHER = 65535,
 } ixt_violation;
 
+// One end of a connection: many streams over one ordered byte pipe, such as a socket. It takes what was
+// read of the pipe, commands and the time; it fills buffers with what is to be written, and gives events.
+// After every input, drain the outputs until there are none: ixt_connection_drain(). Outputs that are not
+// drained are late, never lost and never reordered.
+//
+// Streams are named by their key, a number that is never 0 and names one stream from its open until
+// IXT_EVENT_OVER. A key whose stream is over names no other stream.
+//
+// It never waits, reads a clock, calls back, or keeps a pointer of the caller's. Times are microseconds
+// since the Unix epoch, read once at the start and moved on by a monotonic clock.
+//
+// Threads: functions that take `const ixt_connection_t *` may run at the same time; one that takes
+// `ixt_connection_t *` runs alone. A connection may be used from any thread, one after the other.
+typedef struct ixt_connection_t ixt_connection_t;
+
+// A host of modules without IO (specification 25): for tests of modules without a socket, and for hosts in
+// other languages. It takes what was read of each connection and the time, and fills buffers with what is to
+// be written to each. After every input, drain the outputs until there are none:
+// ixt_host_poll_writable(), ixt_host_poll_transmit().
+//
+// Connections are named by a number that is never 0 and never used twice. Times are as for
+// ixt_connection_t.
+//
+// Threads: a host may be used from any thread, one after the other; every function runs alone on it.
+typedef struct ixt_host_t ixt_host_t;
+
 // One endpoint of one stream. It takes commands, the peer's frames and the time; it gives frames to
 // transmit and events. After every input, drain the outputs until there are none: ixt_stream_drain().
 // Outputs that are not drained are late, never lost and never reordered.
@@ -391,6 +480,98 @@ typedef struct {
   // For people. NUL-terminated.
   char message[160];
 } ixt_error_t;
+
+// Bytes or text of the caller's, by pointer. Text is UTF-8 and needs no NUL at its end. `data` may be
+// NULL where `length` is 0. Borrowed for the call.
+typedef struct {
+  // The first byte.
+  const uint8_t *data;
+  // Bytes.
+  size_t length;
+} ixt_slice_t;
+
+// The settings of one end of a connection. ixt_connection_config_init() fills in the usual ones, which are
+// safe against a hostile peer; then change what has to be.
+typedef struct {
+  // Bytes of one stream that may wait to be sent before its senders have to wait: 1 MiB.
+  size_t max_queued_stream;
+  // Bytes of all streams that may wait to be sent: 16 MiB.
+  size_t max_queued;
+  // A random number, which keeps a peer from choosing ids that collide; 0 is for tests.
+  uint64_t seed;
+  // Told to the peer, for people; at most 128 bytes. Copied by ixt_connection_new().
+  ixt_slice_t software;
+  // The largest payload of a data frame, in bytes; the smaller one of the two ends' holds. 1 MiB; at most
+  // 256 MiB.
+  uint32_t max_payload;
+  // How many streams the peer may have open at once: 10,000.
+  uint32_t max_streams;
+  // Data frames that every opener may send at once, without a round trip: 64. At most the window.
+  uint32_t initial_credit;
+  // Data frames that a stream's sender may be ahead of its reader: 64. 1 to 2^31 - 1.
+  uint32_t window;
+  // Streams that the peer may open in a second: 200,000.
+  uint32_t max_opens;
+  // Rules that the peer may break at once before the connection ends; one a second is forgiven. 100.
+  uint32_t max_violations;
+  // Ids of ended streams that are remembered: 4,096.
+  uint32_t remembered;
+  // Without a byte of the peer for so many milliseconds the connection ends; 0 means never. 60,000.
+  uint32_t idle_ms;
+  // Without a byte of the peer for so many milliseconds a ping is sent; 0 means never. 15,000.
+  uint32_t keepalive_ms;
+} ixt_connection_config_t;
+
+// What has passed on a connection, for metrics.
+typedef struct {
+  // Frames that came whole.
+  uint64_t frames_in;
+  // Frames that left, or have begun to.
+  uint64_t frames_out;
+  // Bytes that came.
+  uint64_t bytes_in;
+  // Bytes that left.
+  uint64_t bytes_out;
+  // Streams that were opened, here or by the peer.
+  uint64_t opened;
+  // Streams of the peer that were refused.
+  uint64_t refused;
+  // Frames of streams that were never known here.
+  uint64_t unknown;
+  // Frames that crossed with the end of their stream.
+  uint64_t ignored;
+  // Rules of streams that the peer broke.
+  uint64_t violations;
+  // Streams that live now.
+  uint64_t streams;
+  // Bytes that wait to be sent.
+  uint64_t queued;
+} ixt_connection_stats_t;
+
+// What an endpoint looks like at one moment.
+typedef struct {
+  // Frames of the peer that were ignored.
+  uint64_t ignored;
+  // Data frames accepted for sending so far.
+  uint64_t sent;
+  // Data frames received so far.
+  uint64_t received;
+  // When ixt_stream_handle_timeout() has something to do: the deadline of an open stream, in milliseconds
+  // since the Unix epoch; 0 for never.
+  uint64_t next_timeout_ms;
+  // Data frames that may be sent now and that no ticket holds; 0 unless the sender half is open.
+  uint32_t credit;
+  // Data frames that the peer may still send; 0 unless the receiver half is open.
+  uint32_t outstanding;
+  // One of ixt_half.
+  uint16_t sender;
+  // One of ixt_half.
+  uint16_t receiver;
+  // One of ixt_interaction; at a responder it means nothing before the open.
+  uint16_t interaction;
+  // 1 when both halves have ended, else 0.
+  uint16_t ended;
+} ixt_state_t;
 
 // A piece of the input that the caller gave: `input + offset`, `length` bytes. Where a piece is empty
 // or not there, both are 0.
@@ -456,15 +637,6 @@ typedef struct {
   // Sorted by the bytes of the keys when decoded. Those past `metadata_count` are not written.
   ixt_entry_span_t metadata[IXT_MAX_ENTRIES];
 } ixt_context_view_t;
-
-// Bytes or text of the caller's, by pointer. Text is UTF-8 and needs no NUL at its end. `data` may be
-// NULL where `length` is 0. Borrowed for the call.
-typedef struct {
-  // The first byte.
-  const uint8_t *data;
-  // Bytes.
-  size_t length;
-} ixt_slice_t;
 
 // A metadata entry by pointers.
 typedef struct {
@@ -550,6 +722,52 @@ typedef struct {
   ixt_span_t frame;
 } ixt_frame_t;
 
+// What a host has at one moment.
+typedef struct {
+  // Connections.
+  size_t connections;
+  // Modules that are announced.
+  size_t modules;
+  // Streams that go through.
+  size_t streams;
+} ixt_host_counts_t;
+
+// A service that a module provides.
+typedef struct {
+  // `[a-z0-9][a-z0-9_.-]{0,127}`.
+  ixt_slice_t name;
+  // The capability that a caller needs; empty for none.
+  ixt_slice_t requires;
+  // The interactions that it answers: bit 1 << IXT_INTERACTION_UNARY, and so on; 0 for all.
+  uint32_t interactions;
+} ixt_service_offer_t;
+
+// Who a module is and what it provides. All of it is borrowed for the call.
+typedef struct {
+  // The module's name: `[a-z0-9][a-z0-9_.-]{0,127}`.
+  ixt_slice_t module;
+  // Proves the name, where the host's policy demands it; may be empty.
+  ixt_slice_t token;
+  // `service_count` of them; may be NULL where there are none.
+  const ixt_service_offer_t *services;
+  // How many services.
+  size_t service_count;
+  // Broadcasts that it wants: `topic_count` texts; may be NULL where there are none.
+  const ixt_slice_t *topics;
+  // How many topics.
+  size_t topic_count;
+} ixt_announce_t;
+
+// What a host tells a module.
+typedef struct {
+  // Of an endpoint: the number that the module gave.
+  uint64_t number;
+  // Of an endpoint: bytes of its name.
+  size_t name_length;
+  // One of ixt_host_answer_kind.
+  uint16_t kind;
+} ixt_host_answer_t;
+
 // The settings of an endpoint. Where a function takes NULL for it, they are IXT_MAX_PAYLOAD, 0, 0.
 typedef struct {
   // The largest payload, for sending and receiving. Both ends must agree on it; IXT_MAX_PAYLOAD, where
@@ -567,31 +785,6 @@ typedef struct {
 // credit, error and cancel, and has ended with its close. It is a stream, and every ixt_stream_ function
 // takes it: ixt_stream_wait() for a ticket, ixt_stream_drain() for events, ixt_stream_free() in the end.
 typedef ixt_stream_t ixt_sender_t;
-
-// What an endpoint looks like at one moment.
-typedef struct {
-  // Frames of the peer that were ignored.
-  uint64_t ignored;
-  // Data frames accepted for sending so far.
-  uint64_t sent;
-  // Data frames received so far.
-  uint64_t received;
-  // When ixt_stream_handle_timeout() has something to do: the deadline of an open stream, in milliseconds
-  // since the Unix epoch; 0 for never.
-  uint64_t next_timeout_ms;
-  // Data frames that may be sent now and that no ticket holds; 0 unless the sender half is open.
-  uint32_t credit;
-  // Data frames that the peer may still send; 0 unless the receiver half is open.
-  uint32_t outstanding;
-  // One of ixt_half.
-  uint16_t sender;
-  // One of ixt_half.
-  uint16_t receiver;
-  // One of ixt_interaction; at a responder it means nothing before the open.
-  uint16_t interaction;
-  // 1 when both halves have ended, else 0.
-  uint16_t ended;
-} ixt_state_t;
 
 // How a stream ended. The first end decides; nothing changes it.
 typedef struct {
@@ -646,6 +839,54 @@ typedef struct {
   // Of opened: the encoded invocation context, in the input of the call that gave the event.
   ixt_span_t context;
 } ixt_event_t;
+
+// Something that happened on a connection. Fields that its kind has no use for are 0 and NULL.
+typedef struct {
+  // The stream's key; 0 where it is the connection's event.
+  uint64_t stream;
+  // Of data: its sequence. Of ready and ended: the ticket. Of pong: the round trip in microseconds.
+  uint64_t number;
+  // Of data: the payload. Of opened: the encoded context. Of failed, cancelled, over, going away and
+  // connection ended: a message for people. Of established: the peer's software. Borrowed until the next
+  // ixt_connection_receive(), ixt_connection_poll_events() or ixt_connection_drain() of this connection;
+  // a payload and a context may stand in the input of the call that gave the event, and are gone with it.
+  const uint8_t *data;
+  // Bytes of it.
+  size_t length;
+  // Of failed, and of over after it: the details. Borrowed as `data`.
+  const uint8_t *details;
+  // Bytes of them.
+  size_t details_length;
+  // Of opened and of unknown stream: the stream's id.
+  uint8_t stream_id[16];
+  // Of credit: how many more. Of established: the streams that may be opened at once. Of going away: the
+  // grace in milliseconds.
+  uint32_t credit;
+  // One of ixt_event_kind.
+  uint16_t kind;
+  // Of opened: one of ixt_interaction.
+  uint16_t interaction;
+  // Of failed, and of over after it: one of ixt_error_code, or a number of a later schema.
+  uint16_t code;
+  // Of closed and of over in order: one of ixt_close_reason. Of cancelled, and of over after it: one of
+  // ixt_cancel_reason. Of going away and connection ended: one of ixt_end_reason. Or a number of a later
+  // schema.
+  uint16_t reason;
+  // Of failed, cancelled, over and connection ended: one of ixt_by.
+  uint16_t by;
+  // Of violation: one of ixt_violation.
+  uint16_t violation;
+  // Of over: one of ixt_outcome_kind.
+  uint16_t outcome;
+} ixt_connection_event_t;
+
+// So many messages of one stream.
+typedef struct {
+  // The stream's key.
+  uint64_t stream;
+  // How many messages of it the application is done with.
+  uint32_t frames;
+} ixt_consumed_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -702,6 +943,339 @@ ixt_status_t ixt_context_has_capability(const uint8_t *context,
                                         size_t wanted_length,
                                         bool *granted,
                                         ixt_error_t *error);
+
+// Makes one end of a new connection. What says hello to the peer is there to be transmitted.
+//
+// config: NULL for the usual one; copied. control_id: 16 bytes that were never used as the id of a stream,
+// such as a UUIDv7; borrowed for the call. now_us: the time. connection: written on success; ownership is
+// transferred to the caller, who gives it back to ixt_connection_free(). error: NULL, or written on
+// failure.
+// Returns: IXT_OK, IXT_ERR_INVALID_ARGUMENT with the setting as the field, IXT_ERR_NIL_STREAM_ID,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_connection_new(const ixt_connection_config_t *config,
+                                const uint8_t *control_id,
+                                uint64_t now_us,
+                                ixt_connection_t **connection,
+                                ixt_error_t *error);
+
+// Frees a connection. Nothing is sent: see ixt_connection_go_away() and ixt_connection_end().
+//
+// connection: ownership is transferred back; NULL is allowed and does nothing.
+// Threads: nobody else may be using the connection.
+void ixt_connection_free(ixt_connection_t *connection);
+
+// Opens a stream. The window of the settings holds for what the peer sends on it. Transmit after it.
+//
+// stream_id: 16 bytes that were never used before, such as a UUIDv7; borrowed for the call. interaction: one
+// of ixt_interaction. context: an encoded context of `context_length` bytes, none for anonymous; its
+// deadline is the stream's; borrowed for the call. stream: written on success: its key. error: NULL, or
+// written on failure.
+// Returns: IXT_OK; IXT_ERR_NOT_ESTABLISHED before IXT_EVENT_ESTABLISHED; IXT_ERR_GOING_AWAY once an end
+// goes away; IXT_ERR_CLOSED after the end; IXT_ERR_TOO_MANY_STREAMS, as the peer allows;
+// IXT_ERR_QUEUE_FULL while too much waits to be sent; IXT_ERR_STREAM_ID_IN_USE; IXT_ERR_NIL_STREAM_ID;
+// IXT_ERR_INVALID_ARGUMENT; a refusal of the context (1 to 99); IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Nothing has changed then.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_open(ixt_connection_t *connection,
+                                 const uint8_t *stream_id,
+                                 uint16_t interaction,
+                                 const uint8_t *context,
+                                 size_t context_length,
+                                 uint64_t *stream,
+                                 ixt_error_t *error);
+
+// Opens a stream that carries one message of the opener's, sends that, and closes this direction, in one
+// call: a unary or a server-streaming call whose frames leave together. Transmit after it.
+//
+// interaction: IXT_INTERACTION_UNARY or IXT_INTERACTION_SERVER_STREAM. payload: `payload_length` bytes,
+// borrowed for the call. The rest is as for ixt_connection_open().
+// Returns: as ixt_connection_open(); IXT_ERR_FRAME_TOO_LARGE; IXT_ERR_INVALID_ARGUMENT for another
+// interaction. Nothing has changed then.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_open_send_close(ixt_connection_t *connection,
+                                            const uint8_t *stream_id,
+                                            uint16_t interaction,
+                                            const uint8_t *context,
+                                            size_t context_length,
+                                            const uint8_t *payload,
+                                            size_t payload_length,
+                                            uint64_t *stream,
+                                            ixt_error_t *error);
+
+// Spends a free credit and queues the message. Transmit after it.
+//
+// stream: its key. payload: `length` bytes, borrowed for the call.
+// Returns: IXT_OK; IXT_ERR_CREDIT_EXHAUSTED or IXT_ERR_QUEUE_FULL, where ixt_connection_wait() helps;
+// IXT_ERR_STREAM_ENDED, IXT_ERR_FRAME_TOO_LARGE, IXT_ERR_TOO_MANY_MESSAGES, IXT_ERR_NULL_POINTER,
+// IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_try_send(ixt_connection_t *connection,
+                                     uint64_t stream,
+                                     const uint8_t *payload,
+                                     size_t length);
+
+// Sends the last message of this direction and closes it, in one call. Transmit after it.
+//
+// stream, payload: as for ixt_connection_try_send(). reason: one of ixt_close_reason.
+// Returns: as ixt_connection_try_send().
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_send_close(ixt_connection_t *connection,
+                                       uint64_t stream,
+                                       const uint8_t *payload,
+                                       size_t length,
+                                       uint16_t reason);
+
+// Spends the credit of a ready ticket and queues the message. Transmit after it.
+//
+// ticket: a number that IXT_EVENT_READY named. The rest is as for ixt_connection_try_send().
+// Returns: as ixt_connection_try_send(); the ticket keeps its credit where it fails, and with
+// IXT_ERR_QUEUE_FULL it becomes ready again.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_send_with(ixt_connection_t *connection,
+                                      uint64_t stream,
+                                      uint64_t ticket,
+                                      const uint8_t *payload,
+                                      size_t length);
+
+// Queues for one credit and for room. IXT_EVENT_READY says when both are there, at once where they are;
+// IXT_EVENT_ENDED when the stream went first. Drain after it.
+//
+// stream: its key. ticket: written on success. Numbers ascend and are not used again in a stream.
+// Returns: IXT_OK, IXT_ERR_STREAM_ENDED, IXT_ERR_TOO_MANY_MESSAGES, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_wait(ixt_connection_t *connection,
+                                 uint64_t stream,
+                                 uint64_t *ticket);
+
+// Gives a ticket up. A credit that it held goes to the next one, or is free again. A ticket that is spent
+// or unknown is no matter. Drain after it.
+//
+// stream: its key.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_drop_ticket(ixt_connection_t *connection,
+                                        uint64_t stream,
+                                        uint64_t ticket);
+
+// The application is done with so many messages of a stream: grants follow, in steps of half of the
+// window. Transmit after it.
+//
+// stream: its key; none for a stream that is over.
+// Returns: IXT_OK, also for a stream that is over; IXT_ERR_INVALID_GRANT for more than was delivered;
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_consume(ixt_connection_t *connection,
+                                    uint64_t stream,
+                                    uint32_t frames);
+
+// ixt_connection_consume() for several streams in one call.
+//
+// consumed: `count` of them, borrowed for the call; may be NULL when `count` is 0.
+// Returns: as ixt_connection_consume(), of the first one that fails; those before it are done.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_consume_batch(ixt_connection_t *connection,
+                                          const ixt_consumed_t *consumed,
+                                          size_t count);
+
+// Ends this end's direction of a stream in order, behind what is queued. Drain after it.
+//
+// stream: its key. reason: one of ixt_close_reason. already_ended: NULL, or written on success: whether
+// there was nothing left to end.
+// Returns: IXT_OK, also for a stream that is over; IXT_ERR_MISSING_MESSAGE where the kind demands a message
+// that was not sent; IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_close(ixt_connection_t *connection,
+                                  uint64_t stream,
+                                  uint16_t reason,
+                                  bool *already_ended);
+
+// Ends a stream as failed; what is queued of it is dropped. Drain after it.
+//
+// stream: its key. code: one of ixt_error_code. message: UTF-8 without NUL, `message_length` bytes, copied.
+// details: `details_length` bytes, copied. already_ended: as for ixt_connection_close().
+// Returns: IXT_OK, also for a stream that is over; IXT_ERR_MESSAGE_TEXT_TOO_LONG, IXT_ERR_BAD_TEXT,
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC. Nothing has changed then.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_fail(ixt_connection_t *connection,
+                                 uint64_t stream,
+                                 uint16_t code,
+                                 const uint8_t *message,
+                                 size_t message_length,
+                                 const uint8_t *details,
+                                 size_t details_length,
+                                 bool *already_ended);
+
+// Ends a stream as cancelled; what is queued of it is dropped. Drain after it.
+//
+// stream: its key. reason: one of ixt_cancel_reason. message: UTF-8 without NUL, `message_length` bytes,
+// copied. already_ended: as for ixt_connection_close().
+// Returns: as ixt_connection_fail().
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_cancel(ixt_connection_t *connection,
+                                   uint64_t stream,
+                                   uint16_t reason,
+                                   const uint8_t *message,
+                                   size_t message_length,
+                                   bool *already_ended);
+
+// Sends a ping, unless one is under way; IXT_EVENT_PONG follows. Transmit after it.
+//
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_ping(ixt_connection_t *connection);
+
+// Goes away in order: no stream can be opened any more, here or by the peer. Those that run may finish until
+// `grace_ms` have passed; then they are cancelled (IXT_CANCEL_SHUTDOWN). IXT_EVENT_DRAINED says when none is
+// left. Drain after it.
+//
+// message: UTF-8 for people, `message_length` bytes, copied.
+// Returns: IXT_OK, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_go_away(ixt_connection_t *connection,
+                                    uint32_t grace_ms,
+                                    const uint8_t *message,
+                                    size_t message_length);
+
+// Ends the connection at once: every stream fails as unavailable, and the peer is told why as the last thing
+// that leaves. Drain after it.
+//
+// reason: one of ixt_end_reason. message: UTF-8 for people, `message_length` bytes, copied.
+// Returns: IXT_OK, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_end(ixt_connection_t *connection,
+                                uint16_t reason,
+                                const uint8_t *message,
+                                size_t message_length);
+
+// Fills in the usual settings.
+//
+// config: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_connection_config_init(ixt_connection_config_t *config);
+
+// Hands what was read of the transport to the connection, and takes all events of it in one call: those of
+// the frames that it holds, in order, and those that waited before. Frames need not be whole: the beginning
+// of one is kept.
+//
+// It stops when `events` is full, and behind a message that came in parts, whose bytes would not last. While
+// `*more` is true, call it again with the rest of the input: `bytes + *consumed`. Then transmit.
+//
+// bytes: `length` bytes, borrowed for the call; payloads and contexts of the events stand in them, or in the
+// library's memory for a frame that came in parts, borrowed until the next call of this function,
+// ixt_connection_poll_events() or ixt_connection_drain(). now_us: the time. events: room for `capacity`
+// events, of which the first `*count` are written. count, consumed, more: written on success.
+// Returns: IXT_OK, also where the bytes end the connection, which an event says;
+// IXT_ERR_INVALID_ARGUMENT for no room for events; IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_receive(ixt_connection_t *connection,
+                                    const uint8_t *bytes,
+                                    size_t length,
+                                    uint64_t now_us,
+                                    ixt_connection_event_t *events,
+                                    size_t capacity,
+                                    size_t *count,
+                                    size_t *consumed,
+                                    bool *more);
+
+// The byte stream from the peer has ended, or could not be read or written: the connection ends, which an
+// event says. Drain after it.
+//
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_transport_ended(ixt_connection_t *connection);
+
+// Tells the time: deadlines of streams, pings, a peer that has gone silent, the end of going away. Drain
+// after it.
+//
+// now_us: the time.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_handle_timeout(ixt_connection_t *connection,
+                                           uint64_t now_us);
+
+// When ixt_connection_handle_timeout() has something to do.
+//
+// at_us: written on success: the time; 0 for never.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_next_timeout(ixt_connection_t *connection, uint64_t *at_us);
+
+// Fills a buffer with as many frames as fit. A frame that would not fit an empty buffer either is cut, and
+// goes on in the next call, so any buffer will do; 64 KiB is a good one. Control frames come first, and
+// streams with data take turns. There may be events after it, of room that was made.
+//
+// out: room for `capacity` bytes. filled: written on success: bytes to write to the transport; 0 when there
+// is nothing to send.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_poll_transmit(ixt_connection_t *connection,
+                                          uint8_t *out,
+                                          size_t capacity,
+                                          size_t *filled);
+
+// Takes events that come from no frame: of commands, of the time, of room that was made.
+//
+// events: room for `capacity` events, of which the first `*count` are written; their texts are borrowed
+// until the next call of this function, ixt_connection_receive() or ixt_connection_drain(). count: written
+// on success; less than `capacity` where no more are left.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_poll_events(ixt_connection_t *connection,
+                                        ixt_connection_event_t *events,
+                                        size_t capacity,
+                                        size_t *count);
+
+// ixt_connection_poll_transmit() and ixt_connection_poll_events() in one call, for where calls cost: fills a
+// buffer with frames, and takes the events.
+//
+// out: room for `capacity` bytes. filled: written on success: bytes to write to the transport. events: room
+// for `event_capacity` events, of which the first `*event_count` are written, as for
+// ixt_connection_poll_events(). event_count: written on success. more: written on success: whether another
+// call is due, for frames or for events.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this connection.
+ixt_status_t ixt_connection_drain(ixt_connection_t *connection,
+                                  uint8_t *out,
+                                  size_t capacity,
+                                  size_t *filled,
+                                  ixt_connection_event_t *events,
+                                  size_t event_capacity,
+                                  size_t *event_count,
+                                  bool *more);
+
+// Whether ixt_connection_poll_transmit() has something.
+//
+// has: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_connection_t *`.
+ixt_status_t ixt_connection_has_transmit(const ixt_connection_t *connection, bool *has);
+
+// Whether the connection has ended. Once nothing is left to transmit, close the transport.
+//
+// ended: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_connection_t *`.
+ixt_status_t ixt_connection_has_ended(const ixt_connection_t *connection, bool *ended);
+
+// What has passed.
+//
+// stats: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_connection_t *`.
+ixt_status_t ixt_connection_stats(const ixt_connection_t *connection,
+                                  ixt_connection_stats_t *stats);
+
+// What a stream looks like now. Of ixt_state_t, `sent`, `received`, `next_timeout_ms` and `interaction` are 0
+// here.
+//
+// stream: its key. state: written on success.
+// Returns: IXT_OK, IXT_ERR_STREAM_ENDED for a stream that is over, IXT_ERR_NULL_POINTER.
+// Threads: runs beside others that take `const ixt_connection_t *`.
+ixt_status_t ixt_connection_stream_state(const ixt_connection_t *connection,
+                                         uint64_t stream,
+                                         ixt_state_t *state);
 
 // Decodes one whole context; no bytes at all are the anonymous one. Nothing is copied: the view holds
 // places in `bytes`. Capabilities and metadata come out sorted, whatever order they came in.
@@ -1040,6 +1614,178 @@ ixt_status_t ixt_credit_encode(const uint8_t *stream_id,
                                uint8_t *out,
                                size_t capacity,
                                size_t *written);
+
+// Makes a host without connections.
+//
+// policy: the text of a policy file in TOML, `policy_length` bytes, copied; none for the open policy, under
+// which every module may do everything. seed: 32 random bytes, copied: who knows them can guess the names of
+// endpoints. now_us: the time. host: written on success; ownership is transferred to the caller, who gives
+// it back to ixt_host_free().
+// Returns: IXT_OK, IXT_ERR_INVALID_ARGUMENT for a policy that is not valid, IXT_ERR_BAD_TEXT,
+// IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_host_new(const uint8_t *policy,
+                          size_t policy_length,
+                          const uint8_t *seed,
+                          uint64_t now_us,
+                          ixt_host_t **host);
+
+// Frees a host. Nothing is sent.
+//
+// host: ownership is transferred back; NULL is allowed and does nothing.
+// Threads: nobody else may be using the host.
+void ixt_host_free(ixt_host_t *host);
+
+// A new connection. Drain after it.
+//
+// uid: the user id of the process behind it, as the policy has it. now_us: the time. link: written on
+// success: its number.
+// Returns: IXT_OK, IXT_ERR_TOO_MANY_STREAMS where there are too many connections, IXT_ERR_NULL_POINTER,
+// IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_connect(ixt_host_t *host,
+                              uint32_t uid,
+                              uint64_t now_us,
+                              uint64_t *link);
+
+// Takes in what was read of a connection. Drain after it.
+//
+// link: its number; one that is unknown is no matter. bytes: `length` bytes, borrowed for the call. now_us:
+// the time.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_receive(ixt_host_t *host,
+                              uint64_t link,
+                              const uint8_t *bytes,
+                              size_t length,
+                              uint64_t now_us);
+
+// The next connection that has something to be written.
+//
+// link: written on success: its number; 0 when there is none.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_poll_writable(ixt_host_t *host, uint64_t *link);
+
+// Fills a buffer with what is to be written to a connection. Call it until it gives nothing.
+//
+// link: its number. out: room for `capacity` bytes. filled: written on success; 0 when there is nothing.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_poll_transmit(ixt_host_t *host,
+                                    uint64_t link,
+                                    uint8_t *out,
+                                    size_t capacity,
+                                    size_t *filled);
+
+// The byte stream of a connection has ended: its module is gone, and its calls end. Drain after it.
+//
+// link: its number; one that is unknown is no matter.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_transport_ended(ixt_host_t *host, uint64_t link);
+
+// Whether a connection has ended by itself. Once nothing is left to write to it, close its transport.
+//
+// link: its number. ended: written on success; true for one that is unknown.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_has_ended(ixt_host_t *host,
+                                uint64_t link,
+                                bool *ended);
+
+// When ixt_host_handle_timeout() has something to do.
+//
+// at_us: written on success: the time; 0 for never.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_next_timeout(ixt_host_t *host, uint64_t *at_us);
+
+// Tells the time. Drain after it.
+//
+// now_us: the time.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_handle_timeout(ixt_host_t *host, uint64_t now_us);
+
+// Tells every module that the host goes away: nothing new is accepted, and what runs may finish until
+// `grace_ms` have passed. Drain after it.
+//
+// message: UTF-8 for people, `message_length` bytes, copied.
+// Returns: IXT_OK, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_go_away(ixt_host_t *host,
+                              uint32_t grace_ms,
+                              const uint8_t *message,
+                              size_t message_length);
+
+// Takes the next refusal, for the audit: one line of JSON without its end.
+//
+// out: room for `capacity` bytes, of which 4096 are always enough; no NUL is added. written: written on
+// success: bytes; 0 when there is none. One for which there is no room is cut to nothing and lost.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_poll_refusal(ixt_host_t *host,
+                                   uint8_t *out,
+                                   size_t capacity,
+                                   size_t *written);
+
+// How many connections, modules and streams there are.
+//
+// counts: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this host.
+ixt_status_t ixt_host_counts(ixt_host_t *host, ixt_host_counts_t *counts);
+
+// Encodes the first message of a module to its host, which it sends on a bidi stream to the service
+// "ixt.host". The stream stays open as long as the module lives.
+//
+// announce: borrowed for the call. out: room for `capacity` bytes. written: the bytes written, on success;
+// the bytes needed, with IXT_ERR_BUFFER_TOO_SMALL. error: NULL, or written on failure.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_BAD_TEXT, IXT_ERR_INVALID_ARGUMENT for a bit of no
+// interaction, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_host_announce_encode(const ixt_announce_t *announce,
+                                      uint8_t *out,
+                                      size_t capacity,
+                                      size_t *written,
+                                      ixt_error_t *error);
+
+// Encodes the wish for an endpoint; the answer gives the number back, with the endpoint's name.
+//
+// number: the module's own. out, capacity, written: as for ixt_host_announce_encode(); 64 bytes are enough.
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_host_open_endpoint_encode(uint64_t number,
+                                           uint8_t *out,
+                                           size_t capacity,
+                                           size_t *written);
+
+// Encodes that an endpoint is given up.
+//
+// name: the endpoint's, `length` bytes, borrowed for the call. out, capacity, written: as for
+// ixt_host_announce_encode().
+// Returns: IXT_OK, IXT_ERR_BUFFER_TOO_SMALL, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_host_close_endpoint_encode(const uint8_t *name,
+                                            size_t length,
+                                            uint8_t *out,
+                                            size_t capacity,
+                                            size_t *written);
+
+// Decodes what the host said on the stream of the announcement.
+//
+// bytes: `length` bytes, borrowed for the call. answer: written on success. name: room for `capacity` bytes,
+// in which the name of an endpoint is written on success; no NUL is added; may be NULL when `capacity` is 0.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL for a name without room, when `*answer` is written too;
+// IXT_ERR_BAD_POINTER, IXT_ERR_BAD_TEXT, IXT_ERR_MESSAGE_TOO_LARGE; IXT_ERR_INVALID_ARGUMENT for a message
+// of a later version; IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_host_answer_decode(const uint8_t *bytes,
+                                    size_t length,
+                                    ixt_host_answer_t *answer,
+                                    uint8_t *name,
+                                    size_t capacity);
 
 // Checks a stream id of unknown length and copies it into 16 bytes of the caller's.
 //

@@ -73,8 +73,8 @@ func (o Outcome) String() string {
 	}
 }
 
-// StreamEndError says that a stream has ended, and how. It is [ErrStreamEnded]; of a cancelled stream it
-// is context.Canceled too, or context.DeadlineExceeded.
+// StreamEndError says that a stream has ended, and how. It is [ErrStreamEnded]; of a failed stream its code too,
+// such as [CodeNotFound]; of a cancelled stream context.Canceled, or context.DeadlineExceeded.
 type StreamEndError struct {
 	Outcome Outcome
 }
@@ -89,6 +89,8 @@ func (e *StreamEndError) Error() string {
 // Unwrap gives what the error is, for errors.Is.
 func (e *StreamEndError) Unwrap() []error {
 	switch {
+	case e.Outcome.Kind == OutcomeFailed:
+		return []error{ErrStreamEnded, e.Outcome.Code}
 	case e.Outcome.Kind != OutcomeCancelled:
 		return []error{ErrStreamEnded}
 	case e.Outcome.CancelReason == CancelDeadlineExceeded:

@@ -91,22 +91,27 @@ func TestEveryCallIsDeclared(t *testing.T) {
 // Whatever uses an engine keeps its handle until the call is over. -tags ixtdebug finds what does not, where a
 // test calls it.
 func TestEveryHandleIsKept(t *testing.T) {
-	source, err := os.ReadFile("native_stream.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	count := 0
-	for _, function := range bytes.Split(source, []byte("\n}\n")) {
-		if !bytes.Contains(function, []byte("h.get()")) {
-			continue
+	for file, at := range map[string]struct {
+		name string
+		few  int
+	}{"native_stream.go": {"h", 17}, "native_connection.go": {"e", 20}} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
-		count++
-		if !bytes.Contains(function, []byte("runtime.KeepAlive(h)")) {
-			t.Errorf("no KeepAlive in %s", bytes.TrimSpace(function))
+		count := 0
+		for _, function := range bytes.Split(source, []byte("\n}\n")) {
+			if !bytes.Contains(function, []byte(at.name+".get()")) {
+				continue
+			}
+			count++
+			if !bytes.Contains(function, []byte("runtime.KeepAlive("+at.name+")")) {
+				t.Errorf("no KeepAlive in %s", bytes.TrimSpace(function))
+			}
 		}
-	}
-	if count < 17 {
-		t.Errorf("found %d functions", count)
+		if count < at.few {
+			t.Errorf("%s: found %d functions", file, count)
+		}
 	}
 }
 

@@ -14,10 +14,10 @@ run() {
 }
 run go test -count=1 -v -run '^TestReplay$' .
 run go test -count=1 ./...
-run go test -count=1 -short -race .
+run go test -count=1 -short -race . ./sdktest
 # The library as who has a checkout builds it.
 run lib/build.sh
 run go test -count=1 -run '^TestReplay$' -tags ixt_source .
-run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug .
+run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug . ./sdktest
 cd capnp
 run go test -count=1 ./...

@@ -71,7 +71,9 @@ def system(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, d
         processes["c"] = Process("c", folder, arguments.c, f"{folder}/host.sock")
         processes["rust"] = Process("rust", folder, arguments.rust, url)
         processes["go"] = Process("go", folder, arguments.go, url)
-        processes["python"] = Process("python", folder, sys.executable, str(HERE / "python/front.py"), url)
+        processes["python"] = Process(
+            "python", folder, sys.executable, str(HERE / "python/front.py"), url
+        )
         end = time.monotonic() + PATIENCE
         wanted = {"c-example", "rust", "go", "python"}
         while not wanted <= (found := modules(arguments.ixt, url)):
@@ -84,9 +86,14 @@ def system(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, d
             process.stop()
 
 
+def listing(ixt: str, url: str) -> list[str]:
+    """What `ixt modules` prints; nothing while the host is not there."""
+    command = [ixt, "--color", "never", "modules", "--host", url]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+
+
 def modules(ixt: str, url: str) -> set[str]:
-    done = subprocess.run([ixt, "--color", "never", "modules", "--host", url], capture_output=True, text=True, check=False)
-    return {line.split()[0] for line in done.stdout.splitlines() if line and not line.startswith(" ")}
+    return {line.split()[0] for line in listing(ixt, url) if line and not line.startswith(" ")}
 
 
 async def calls(url: str, processes: dict[str, Process], say: Callable[[str], None]) -> None:
@@ -112,7 +119,9 @@ async def calls(url: str, processes: dict[str, Process], say: Callable[[str], No
             raise SystemExit("a nap of a minute took less than its deadline")
         except CallError as error:
             took = (time.perf_counter() - began) * 1000
-            say(f"a call that takes too long: {error.code} after {took:.0f} ms, and every handler was stopped:")
+            say(
+                f"a call that takes too long: {error.code} after {took:.0f} ms, and every handler was stopped:"
+            )
         for name in ("python", "go", "rust"):
             say(f"    {processes[name].await_line('nap for')}")
 
@@ -128,10 +137,12 @@ def main() -> int:
     for program in ("ixt", "go", "rust", "c"):
         parser.add_argument(f"--{program}", required=True, metavar="COMMAND")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, system(arguments, Path(folder)) as (url, processes):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        system(arguments, Path(folder)) as (url, processes),
+    ):
         print("a host, and modules in Python, Go, Rust and C:")
-        done = subprocess.run([arguments.ixt, "--color", "never", "modules", "--host", url], capture_output=True, text=True, check=True)
-        print("".join(f"    {line}\n" for line in done.stdout.splitlines()), end="")
+        print("".join(f"    {line}\n" for line in listing(arguments.ixt, url)), end="")
         asyncio.run(calls(url, processes, lambda line: print(line, flush=True)))
     print("all of it as it must be")
     return 0

@@ -1,6 +1,6 @@
 """Every language calls every language, all four kinds, through a host; see README.md beside this.
 
-    run.py --ixt COMMAND --rust PROGRAM --go PROGRAM
+run.py --ixt COMMAND --rust PROGRAM --go PROGRAM
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def expected() -> list[str]:
                 value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
         return f"{value:016x}"
 
-    unary = [(bytes(range(251)) * (size // 251 + 1))[:size][::-1] for size in (0, 1, 64, 70_000, 1 << 20)]
+    unary = [
+        (bytes(range(251)) * (size // 251 + 1))[:size][::-1] for size in (0, 1, 64, 70_000, 1 << 20)
+    ]
     return [
         f"unary {digest(unary)}",
         f"client 300:{sum(range(300))}",
@@ -49,23 +51,37 @@ def expected() -> list[str]:
 class Host:
     """A host and the providers at it."""
 
-    def __init__(self, ixt: str, url: str, roots: str, programs: dict[str, list[str]], options: list[str]) -> None:
+    def __init__(
+        self, ixt: str, url: str, roots: str, programs: dict[str, list[str]], options: list[str]
+    ) -> None:
         self.roots = roots
-        self.host = subprocess.Popen([ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE, text=True)
+        self.host = subprocess.Popen(
+            [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE
+        )
         assert self.host.stderr
-        self.url = self.host.stderr.readline().split()[-1].replace("127.0.0.1", "localhost")
+        self.url = (
+            self.host.stderr.readline().decode().split()[-1].replace("127.0.0.1", "localhost")
+        )
         serve = ["serve", self.url, roots]
         self.providers = [subprocess.Popen([*program, *serve]) for program in programs.values()]
         end = time.monotonic() + PATIENCE
-        listing = [ixt, "--color", "never", "modules", "--host", self.url, *(["--tls-roots", roots] if roots != "-" else [])]
+        listing = [ixt, "--color", "never", "modules", "--host", self.url]
+        if roots != "-":
+            listing += ["--tls-roots", roots]
         while True:
             done = subprocess.run(listing, capture_output=True, text=True, check=False)
-            found = {line.split()[0] for line in done.stdout.splitlines() if line and not line.startswith(" ")}
+            found = {
+                line.split()[0]
+                for line in done.stdout.splitlines()
+                if line and not line.startswith(" ")
+            }
             if set(programs) <= found:
                 return
             if time.monotonic() > end:
                 self.stop()
-                raise SystemExit(f"not announced at {self.url}: {sorted(set(programs) - found)} {done.stderr}")
+                raise SystemExit(
+                    f"not announced at {self.url}: {sorted(set(programs) - found)} {done.stderr}"
+                )
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -80,8 +96,8 @@ class Host:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the matrix.")
-    for program in ("ixt", "rust", "go"):
-        parser.add_argument(f"--{program}", required=True, metavar="PROGRAM")
+    for name in ("ixt", "rust", "go"):
+        parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
     arguments = parser.parse_args()
     programs = {
         "rust": [arguments.rust],
@@ -97,24 +113,31 @@ def main() -> int:
         everything = 'provide = ["*"]\nsubscribe = ["*"]\ncall = ["*"]\ncapabilities = ["*"]\nsubjects = ["*"]\n'
         policy.write_text(f"[default]\n{everything}", encoding="utf-8")
         tls = ["--policy", str(policy), "--tls-certificate", str(pem), "--tls-key", str(key)]
-        for transport, url, roots, options in (
+        transports: list[tuple[str, str, str, list[str]]] = [
             ("unix", f"unix://{folder}/host.sock", "-", []),
             ("tcp+tls", "tls://127.0.0.1:0", str(pem), tls),
-        ):
+        ]
+        for transport, url, roots, options in transports:
             host = Host(arguments.ixt, url, roots, programs, options)
             try:
                 for caller, program in programs.items():
                     for provider in programs:
-                        call = [*program, "call", host.url, roots, provider]
-                        done = subprocess.run(call, capture_output=True, text=True, timeout=PATIENCE, check=False)
+                        command = [*program, "call", host.url, roots, provider]
+                        done = subprocess.run(
+                            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+                        )
                         if done.returncode == 0 and done.stdout.splitlines() == want:
                             passed += 4
                         else:
                             failed += 1
-                            print(f"{caller} calls {provider} over {transport}: {done.stdout}{done.stderr}", file=sys.stderr)
+                            print(
+                                f"{caller} calls {provider} over {transport}: {done.stdout}{done.stderr}",
+                                file=sys.stderr,
+                            )
             finally:
                 host.stop()
-    print(f"matrix: {passed} passed, {failed} failed ({len(programs)} callers × {len(programs)} providers × 4 kinds × 2 transports)")
+    what = f"{len(programs)} callers, {len(programs)} providers, 4 kinds, 2 transports"
+    print(f"matrix: {passed} passed, {failed} failed ({what})")
     return 1 if failed else 0
 
 

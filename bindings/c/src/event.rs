@@ -28,6 +28,22 @@ pub enum ixt_event_kind {
     IXT_EVENT_CANCELLED = 9,
     /// The peer broke a rule that ends no stream: violation.
     IXT_EVENT_VIOLATION = 10,
+    /// Of a connection: the stream has ended and all of it that was to leave has left; its key names nothing
+    /// any more: outcome, and as of failed, cancelled or closed.
+    IXT_EVENT_OVER = 20,
+    /// Of a connection: both hellos have passed, so that streams may be opened: credit, data.
+    IXT_EVENT_ESTABLISHED = 21,
+    /// Of a connection: a frame of a stream that is not known here: stream_id. A diagnostic.
+    IXT_EVENT_UNKNOWN_STREAM = 22,
+    /// Of a connection: the answer to a ping: number.
+    IXT_EVENT_PONG = 23,
+    /// Of a connection: the peer goes away; no stream can be opened any more: reason, credit, data.
+    IXT_EVENT_GOING_AWAY = 24,
+    /// Of a connection: an end goes away and no stream is left. Close the transport.
+    IXT_EVENT_DRAINED = 25,
+    /// The connection has ended, and every stream with it: reason, by, data. Transmit what is left, then
+    /// close the transport.
+    IXT_EVENT_CONNECTION_ENDED = 26,
     /// An event of a later version.
     IXT_EVENT_UNKNOWN = 65535,
 }
@@ -189,7 +205,7 @@ pub(crate) const fn received(received: &Received<'_>) -> u16 {
     }
 }
 
-const fn by(by: By) -> u16 {
+pub(crate) const fn by(by: By) -> u16 {
     match by {
         By::Peer => ixt_by::IXT_BY_PEER as u16,
         By::Local => ixt_by::IXT_BY_LOCAL as u16,

@@ -8,6 +8,7 @@ use std::slice;
 
 use ixt_core::ErrorKind;
 
+use crate::connection::{ixt_connection_event_t, ixt_consumed_t};
 use crate::event::ixt_event_t;
 use crate::frame::ixt_frame_t;
 use crate::span::{ixt_slice_t, ixt_span_t};
@@ -63,6 +64,8 @@ array_in! {
     FramesIn of ixt_frame_t;
     /// Slices in.
     SlicesIn of ixt_slice_t;
+    /// What was consumed of streams, in.
+    ConsumedIn of ixt_consumed_t;
 }
 
 array_out! {
@@ -74,6 +77,8 @@ array_out! {
     FramesOut of ixt_frame_t;
     /// Events out.
     EventsOut of ixt_event_t;
+    /// Events of a connection out.
+    ConnectionEventsOut of ixt_connection_event_t;
 }
 
 impl Bytes {
@@ -118,6 +123,7 @@ pub(crate) fn utf8(bytes: &[u8]) -> Option<&str> {
 pub trait Plain {}
 impl Plain for ixt_slice_t {}
 impl Plain for ixt_span_t {}
+impl Plain for crate::host::ixt_service_offer_t {}
 impl Plain for crate::context::ixt_entry_t {}
 
 #[inline]

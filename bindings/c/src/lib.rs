@@ -16,12 +16,16 @@
 #[cfg(test)]
 mod border_tests;
 pub mod capability;
+pub mod connection;
+#[cfg(test)]
+mod connection_border_tests;
 pub mod context;
 pub mod error;
 pub mod event;
 pub mod ffi;
 pub mod frame;
 pub mod guard;
+pub mod host;
 pub mod id;
 pub mod sender;
 pub mod span;

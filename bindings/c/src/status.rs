@@ -86,6 +86,16 @@ pub enum ixt_status {
     IXT_ERR_WINDOW_OVERFLOW = 106,
     /// There is no credit for this send.
     IXT_ERR_CREDIT_EXHAUSTED = 107,
+    /// Too much waits to be sent on this stream, or on the connection.
+    IXT_ERR_QUEUE_FULL = 108,
+    /// The peer allows no more streams at once.
+    IXT_ERR_TOO_MANY_STREAMS = 109,
+    /// The id is that of a stream that lives or has ended lately.
+    IXT_ERR_STREAM_ID_IN_USE = 110,
+    /// The peer's hello has not come yet.
+    IXT_ERR_NOT_ESTABLISHED = 111,
+    /// An end of the connection goes away, and no stream can be opened.
+    IXT_ERR_GOING_AWAY = 112,
 
     /* Faults of the call itself. */
     /// An argument that the function cannot take.

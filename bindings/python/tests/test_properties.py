@@ -41,6 +41,10 @@ from ixt_sdk.streaming import (
     encode_batch,
 )
 
+# What a machine takes for an example is no property of ours.
+settings.register_profile("ixt", deadline=None)
+settings.load_profile("ixt")
+
 text = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 u64 = st.integers(0, 2**64 - 1)
 u32 = st.integers(0, 2**32 - 1)

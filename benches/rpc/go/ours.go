@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os/signal"
+	"syscall"
+
+	sdk "github.com/h-dv/ixt/bindings/go"
+)
+
+// As much as gRPC's 64 KiB lets 64-byte messages be under way.
+var config = sdk.WithConnection(sdk.ConnectionConfig{Window: 1024, InitialCredit: 1024})
+
+func serveOurs(path string, throughHost bool) error {
+	module := sdk.NewModule("echo", config)
+	module.HandleUnary("unary", func(_ context.Context, request []byte) ([]byte, error) { return request, nil })
+	module.Handle("each", sdk.BidiStream, func(_ context.Context, call *sdk.Call) error {
+		for {
+			message, err := call.Recv()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := call.Send(message); err != nil {
+				return err
+			}
+		}
+	})
+	ctx, stop := signal.NotifyContext(background, syscall.SIGTERM)
+	defer stop()
+	if throughHost {
+		return module.Serve(ctx, "unix://"+path)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	return module.ServeListener(ctx, listener)
+}
+
+type ours struct{ client *sdk.Client }
+
+func connectOurs(path string, throughHost bool) (side, error) {
+	options := []sdk.ModuleOption{config}
+	if !throughHost {
+		options = append(options, sdk.WithoutHost())
+	}
+	client, err := sdk.Dial(background, "unix://"+path, "caller", options...)
+	return ours{client}, err
+}
+
+func (o ours) unary(payload []byte) (int, error) {
+	answer, err := o.client.Unary(background, "unary", payload)
+	return len(answer), err
+}
+
+func (o ours) each(payload []byte, count int) (int, error) {
+	call, err := o.client.BidiStream(background, "each")
+	if err != nil {
+		return 0, err
+	}
+	sent := make(chan error, 1)
+	go func() {
+		for range count {
+			if err := call.Send(payload); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- call.CloseSend()
+	}()
+	bytes := 0
+	for {
+		message, err := call.Recv()
+		if errors.Is(err, io.EOF) {
+			return bytes, <-sent
+		}
+		if err != nil {
+			return 0, err
+		}
+		bytes += len(message)
+	}
+}
