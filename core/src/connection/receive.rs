@@ -37,7 +37,10 @@ impl Incoming<'_> {
             if let Some(event) = self.connection.poll_event() {
                 return Some(event);
             }
-            let whole = self.connection.next_frame(self.read, &mut self.at)?;
+            let Some(whole) = self.connection.next_frame(self.read, &mut self.at) else {
+                // Bytes that are no frame end the connection, which is an event too.
+                return self.connection.poll_event();
+            };
             if let Some(heard) = self.connection.receive_frame(self.read, &whole) {
                 break (whole, heard);
             }

@@ -89,6 +89,8 @@ fn what_cannot_be_a_frame_ends_the_connection_by_name() {
     ] {
         let mut end = End::new(Config::default(), 1, START_US);
         end.read(&bytes, START_US);
+        // What ends it is told by what was read, without another question.
+        assert!(matches!(end.told.last(), Some(Told::Other(Event::Ended(_)))));
         assert_eq!(ended(&mut end), (reason, By::Local));
         // The peer is told why.
         let mut peer = End::new(Config::default(), 2, START_US);

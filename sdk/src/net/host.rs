@@ -184,7 +184,12 @@ impl HostHandle {
     /// Tells every module that the host goes away, lets calls finish until the grace has passed, and stops.
     pub async fn stop(&self, grace: Duration) {
         let grace_ms = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
-        self.inner.with(|host| host.go_away(grace_ms, "the host stops"));
+        let now_us = self.inner.clock.now_us();
+        self.inner.with(|host| {
+            // The grace begins now, and not when the engine was last told the time.
+            host.handle_timeout(now_us);
+            host.go_away(grace_ms, "the host stops");
+        });
         let idle = async {
             while !self.inner.lock().host.streams().is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -238,7 +238,12 @@ impl Link {
     }
 
     pub(crate) fn go_away(&self, grace_ms: u32, message: &str) {
-        self.with(|state| state.engine.go_away(grace_ms, message));
+        let now_us = self.clock.now_us();
+        self.with(|state| {
+            // The grace begins now, and not when the engine was last told the time.
+            state.engine.handle_timeout(now_us);
+            state.engine.go_away(grace_ms, message);
+        });
     }
 
     pub(crate) fn finish(&self, reason: EndReason, message: &str) {

@@ -1,6 +1,6 @@
 """Calls between two Python processes over a Unix socket: Ixt against grpcio's asyncio.
 
-    python benches/rpc/python/calls.py [--host path/to/ixt] [--rounds 9]
+    python benches/rpc/python/bench.py [--host path/to/ixt] [--rounds 9]
 
 All echo bytes as they are, grpcio too (no protobuf on either side). The ways take turns in each round,
 the first round warms up, and medians are told: one JSON object a line, with nanoseconds a message
