@@ -97,6 +97,10 @@ def modules(ixt: str, url: str) -> set[str]:
 
 
 async def calls(url: str, processes: dict[str, Process], say: Callable[[str], None]) -> None:
+    async def line_of(name: str, line: str) -> str:
+        # In a thread: what the client has to send must go on meanwhile.
+        return await asyncio.to_thread(processes[name].await_line, line)
+
     async with Client("desk", url) as client:
         began = time.perf_counter()
         answer = await client.unary("front.shout", b"hello", capabilities=["demo.*"], timeout=5)
@@ -110,7 +114,7 @@ async def calls(url: str, processes: dict[str, Process], say: Callable[[str], No
             raise SystemExit("a call without its capability was answered")
         except CallError as error:
             say(f"without the capability: {error.code}: {error}")
-        audit = json.loads(processes["host"].await_line('"permissionDenied"'))
+        audit = json.loads(await line_of("host", '"permissionDenied"'))
         say(f"    the host's audit: {audit['module']} → {audit['target']}: {audit['reason']}")
 
         began = time.perf_counter()
@@ -123,13 +127,13 @@ async def calls(url: str, processes: dict[str, Process], say: Callable[[str], No
                 f"a call that takes too long: {error.code} after {took:.0f} ms, and every handler was stopped:"
             )
         for name in ("python", "go", "rust"):
-            say(f"    {processes[name].await_line('nap for')}")
+            say(f"    {await line_of(name, 'nap for')}")
 
         async with client.server_stream("front.ticks", b"") as ticks:
             got = [await ticks.receive() for _ in range(5)]
         say(f"a stream that is cancelled after {len(got)} messages, and every handler was stopped:")
         for name in ("python", "go", "rust"):
-            say(f"    {processes[name].await_line('ticks for')}")
+            say(f"    {await line_of(name, 'ticks for')}")
 
 
 def main() -> int:

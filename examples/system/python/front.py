@@ -2,14 +2,22 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from ixt_sdk import CallContext, CallStream, InteractionKind, Module
+from ixt_sdk import CallContext, CallError, CallStream, InteractionKind, Module
 
 module = Module("python")
 
 
-def told(what: str, ctx: CallContext) -> None:
-    print(f"python: {what} for {ctx.source_module} was stopped", flush=True)
+@contextmanager
+def telling(what: str, ctx: CallContext) -> Iterator[None]:
+    """Says when the handler was stopped: by its cancellation, or by an error of the call that it made."""
+    try:
+        yield
+    except (asyncio.CancelledError, CallError):
+        print(f"python: {what} for {ctx.source_module} was stopped", flush=True)
+        raise
 
 
 @module.unary("front.shout")
@@ -20,23 +28,17 @@ async def shout(message: bytes, ctx: CallContext) -> bytes:
 
 @module.unary("front.nap")
 async def nap(message: bytes, ctx: CallContext) -> bytes:
-    try:
+    with telling("nap", ctx):
         return await module.client.unary("go.nap", message)
-    except asyncio.CancelledError:
-        told("nap", ctx)
-        raise
 
 
 @module.service("front.ticks", kind=InteractionKind.SERVER_STREAM)
 async def ticks(stream: CallStream[bytes, bytes], ctx: CallContext) -> None:
-    try:
+    with telling("ticks", ctx):
         async for message in stream:
             async with module.client.server_stream("go.ticks", message) as found:
                 async for tick in found:
                     await stream.send(tick)
-    except asyncio.CancelledError:
-        told("ticks", ctx)
-        raise
 
 
 if __name__ == "__main__":
