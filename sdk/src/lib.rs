@@ -35,3 +35,8 @@ pub use ixt_core::{Error, ErrorKind, Limits};
 /// The host's engine, its policy, and what it tells.
 #[cfg(feature = "net")]
 pub use ixt_host as host;
+
+/// The guide to modules, whose code is compiled.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../../docs/guides/rust.md")]
+struct Guide;

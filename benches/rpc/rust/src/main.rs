@@ -21,7 +21,10 @@ const ROUNDS: usize = 9;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(std::env::var("WORKERS").ok().and_then(|count| count.parse().ok()).unwrap_or(2)).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::env::var("WORKERS").ok().and_then(|count| count.parse().ok()).unwrap_or(2))
+        .enable_all()
+        .build()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tonic", path] => runtime.block_on(tonic_peer::serve(path.into())),
         ["direct", url] => runtime.block_on(ours::serve(url, false)),
@@ -81,7 +84,9 @@ async fn measure_in(folder: &std::path::Path) -> Result<(), Failure> {
     let ours = Ours::connect(&direct, false).await?;
     let hosted = Ours::connect(&host, true).await?;
 
-    for (operation, size, count) in [("unary", 64, 3000), ("bidi stream", 64, 60_000), ("bidi stream", 16 << 10, 4000)] {
+    for (operation, size, count) in
+        [("unary", 64, 3000), ("bidi stream", 64, 60_000), ("bidi stream", 16 << 10, 4000)]
+    {
         let payload = vec![7u8; size];
         let mut times = [const { Vec::new() }; 3];
         let mut used = [0.0; 3];

@@ -59,7 +59,11 @@ impl Ours {
     }
 
     /// Sends so many messages and reads as many back, as quickly as both go.
-    pub(crate) async fn each(&self, payload: Vec<u8>, count: usize) -> Result<usize, Box<dyn std::error::Error>> {
+    pub(crate) async fn each(
+        &self,
+        payload: Vec<u8>,
+        count: usize,
+    ) -> Result<usize, Box<dyn std::error::Error>> {
         let call = Arc::new(self.client.service("each").bidi_stream()?);
         let sender = Arc::clone(&call);
         let sending = tokio::spawn(async move {

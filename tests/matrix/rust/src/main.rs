@@ -13,7 +13,8 @@ async fn main() -> Result<(), Failure> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["serve", url, roots] => serve(url, roots).await,
         ["call", url, roots, provider] => {
-            let caller = trusting(Module::builder(format!("rust-calls-{provider}")), roots)?.connect(url).await?;
+            let caller =
+                trusting(Module::builder(format!("rust-calls-{provider}")), roots)?.connect(url).await?;
             call(&caller.client(), provider).await
         }
         _ => Err("usage: serve URL ROOTS | call URL ROOTS PROVIDER".into()),
