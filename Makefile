@@ -23,7 +23,7 @@ NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
-	install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
+	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
 	toolchain toolchain-test core clib wheel relay system demo-system test-matrix bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
@@ -161,14 +161,19 @@ $(TOOLS)/%:
 	@name=$*; cargo install --locked --quiet --root $(TOOLS) --version "$${name##*@}" "$${name%@*}"
 	@touch $@
 
-fuzz: toolchain $(TOOLS)/cargo-fuzz@0.13.2 ## every fuzz target for SECONDS (60) from the committed corpus, with AddressSanitizer
+fuzz: nightly $(TOOLS)/cargo-fuzz@0.13.2 ## every fuzz target for SECONDS (60) from the committed corpus, with AddressSanitizer
 	@PATH="$(TOOLS)/bin:$$PATH" NIGHTLY=$(NIGHTLY) fuzz/run.sh $(SECONDS)
 
-fuzz-corpus: toolchain $(TOOLS)/cargo-fuzz@0.13.2
+fuzz-corpus: nightly $(TOOLS)/cargo-fuzz@0.13.2
 	@PATH="$(TOOLS)/bin:$$PATH" NIGHTLY=$(NIGHTLY) fuzz/run.sh --corpus $(SECONDS)
 
+# The compiler that fuzzing and Miri need, with its parts; where it is there already, nothing is fetched.
+nightly: toolchain
+	@rustup run $(NIGHTLY) rustc --version >/dev/null 2>&1 || rustup toolchain install --profile minimal $(NIGHTLY)
+	@rustup run $(NIGHTLY) cargo-miri --version >/dev/null 2>&1 || rustup component add --toolchain $(NIGHTLY) miri rust-src
+
 # What crosses the C border, as C calls it; the core itself has no unsafe code, the capnp crate has.
-miri: toolchain ## the C border and the core under Miri
+miri: nightly ## the C border and the core under Miri
 	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-c --lib
 	MIRIFLAGS=-Zmiri-symbolic-alignment-check cargo +$(NIGHTLY) miri test --locked -p ixt-core --lib
 
