@@ -170,7 +170,7 @@ fuzz-corpus: nightly $(TOOLS)/cargo-fuzz@0.13.2
 # The compiler that fuzzing and Miri need, with its parts; where it is there already, nothing is fetched.
 nightly: toolchain
 	@rustup run $(NIGHTLY) rustc --version >/dev/null 2>&1 || rustup toolchain install --profile minimal $(NIGHTLY)
-	@rustup run $(NIGHTLY) cargo-miri --version >/dev/null 2>&1 || rustup component add --toolchain $(NIGHTLY) miri rust-src
+	@cargo +$(NIGHTLY) miri --version >/dev/null 2>&1 || rustup component add --toolchain $(NIGHTLY) miri rust-src
 
 # What crosses the C border, as C calls it; the core itself has no unsafe code, the capnp crate has.
 miri: nightly ## the C border and the core under Miri
