@@ -12,21 +12,21 @@ import tempfile
 import time
 from pathlib import Path
 
+import trustme
+
 HERE = Path(__file__).resolve().parent
 PATIENCE = 60.0
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine alone, and its key."""
-    pem, key = folder / "cert.pem", folder / "key.pem"
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    # No authority signs with it.
-    leaf = ["-addext", "basicConstraints=critical,CA:FALSE"]
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    files = ["-keyout", str(key), "-out", str(pem)]
-    command = ["openssl", "req", "-x509", *curve, *names, *leaf, *files]
-    subprocess.run(command, check=True, capture_output=True)
-    return pem, key
+def certificate(folder: Path) -> tuple[Path, Path, Path]:
+    """An authority, a certificate of it for this machine alone, and its key."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    roots, chain, key = folder / "roots.pem", folder / "chain.pem", folder / "key.pem"
+    authority.cert_pem.write_to_path(str(roots))
+    chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(str(key))
+    return roots, chain, key
 
 
 def expected() -> list[str]:
@@ -110,14 +110,14 @@ def main() -> int:
     failed = passed = 0
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        pem, key = certificate(folder)
+        trusted, chain, key = certificate(folder)
         policy = folder / "policy.toml"
         everything = 'provide = ["*"]\nsubscribe = ["*"]\ncall = ["*"]\ncapabilities = ["*"]\nsubjects = ["*"]\n'
         policy.write_text(f"[default]\n{everything}", encoding="utf-8")
-        tls = ["--policy", str(policy), "--tls-certificate", str(pem), "--tls-key", str(key)]
+        tls = ["--policy", str(policy), "--tls-certificate", str(chain), "--tls-key", str(key)]
         transports: list[tuple[str, str, str, list[str]]] = [
             ("unix", f"unix://{folder}/host.sock", "-", []),
-            ("tcp+tls", "tls://127.0.0.1:0", str(pem), tls),
+            ("tcp+tls", "tls://127.0.0.1:0", str(trusted), tls),
         ]
         for transport, url, roots, options in transports:
             host = Host(arguments.ixt, url, roots, programs, options)
