@@ -199,7 +199,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
 docs: toolchain ## the Rust documentation; a broken link is an error
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt
 
 schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, Kotlin, Swift, Ruby
 	@tools/toolchain.sh capnp
@@ -240,12 +240,12 @@ MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
 msrv: ## the oldest Rust that is promised: rustup fetches it
 	rustup toolchain install --profile minimal --no-self-update $(MSRV)
 	cargo +$(MSRV) check --locked --workspace --all-features --all-targets --target-dir $(CARGO_TARGET_DIR)/msrv
-	cargo +$(MSRV) test --locked -p ixt-core -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
+	cargo +$(MSRV) test --locked -p ixt-core -p ixt-host -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
 
 # Against the last release, once there is one.
 BASELINE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
 semver: semver-baseline $(TOOLS)/cargo-semver-checks@0.51.0 ## whether the Rust crates keep their promise since BASELINE, the last release
-	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt --baseline-rev $(BASELINE)
+	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt-host -p ixt --baseline-rev $(BASELINE)
 
 semver-baseline: toolchain
 	@test -n "$(BASELINE)" || { echo 'nothing is released: name what to compare with by BASELINE=' >&2; exit 1; }
