@@ -4,8 +4,10 @@ use ixt_core::Limits;
 use ixt_core::connection::Key;
 use ixt_core::stream::{CloseReason, Frame, FrameRef, InteractionKind, StreamId};
 
-use crate::host::{Command, Host};
-use crate::link::{Half, LinkId};
+use crate::command::Command;
+use crate::ends::LinkId;
+use crate::host::Host;
+use crate::link::Half;
 
 impl Host {
     /// Opens a unary stream with an id of its own to every subscriber. What they answer is dropped, and one who

@@ -1,57 +1,22 @@
-//! The host: connections in, frames from one to the other.
+//! The host: connections in, bytes out, the time.
 
 use std::collections::{HashMap, VecDeque};
 
-use ixt_core::connection::{Config, Connection, Event, Key};
-use ixt_core::stream::{
-    CancelReason, Frame, FrameBody, FrameRef, InteractionKind, StreamErrorCode, StreamId,
-};
-use ixt_core::{Limits, Result};
+use ixt_core::Result;
+use ixt_core::connection::{Connection, Event, Key};
+use ixt_core::stream::{StreamErrorCode, StreamId};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::audit::Refusal;
-use crate::link::{Both, Half, Link, LinkId, Links, Peer, Side};
+use crate::command::{Command, Later, Reading, apply};
+use crate::ends::{LinkId, RouteId, Side};
+use crate::link::{Half, Link, Links, Peer};
 use crate::policy::Policy;
 use crate::registry::Registry;
-use crate::routes::{RouteId, Routes};
-use crate::tap::Tap;
-
-/// The settings of a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Settings {
-    /// Of every connection. `relay` is set, and the queues of the host bound what waits.
-    pub connection: Config,
-    /// Data frames of one stream that may be under way through the host in one direction: allowed to its sender
-    /// and not yet sent on. 256.
-    pub under_way: u32,
-    /// Bytes of one stream that may wait for one connection: 16 MiB. Beyond it the stream ends with
-    /// `resourceExhausted`.
-    pub max_queued_stream: usize,
-    /// Bytes of all streams that may wait for one connection: 64 MiB. Beyond it its largest stream ends with
-    /// `resourceExhausted`.
-    pub max_queued_connection: usize,
-    /// Connections at once: 1,000.
-    pub max_connections: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let mut connection = Config::default();
-        connection.relay = true;
-        connection.remembered = 65_536;
-        connection.max_queued = usize::MAX;
-        connection.max_queued_stream = usize::MAX;
-        Self {
-            connection,
-            under_way: 256,
-            max_queued_stream: 16 << 20,
-            max_queued_connection: 64 << 20,
-            max_connections: 1000,
-        }
-    }
-}
+use crate::routes::Routes;
+use crate::settings::Settings;
+use crate::tap::{TapFilter, TapId, Taps};
 
 /// The host of modules: see the [crate](crate) for the contract. Not shared: one thread at a time.
 #[derive(Debug)]
@@ -66,89 +31,14 @@ pub struct Host {
     refusals: VecDeque<Refusal>,
     writable: VecDeque<LinkId>,
     /// Commands for the connection that is being read.
-    later: Vec<(Key, Later)>,
+    pub(crate) later: Vec<(Key, Later)>,
     /// The connection that is being read, its halves and who it is.
-    reading: Option<Reading>,
+    pub(crate) reading: Option<Reading>,
     /// The bytes of the open that is being decided.
     opening: Vec<u8>,
     /// Kept for its memory.
     pumps: Vec<(RouteId, Side)>,
-    pub(crate) taps: Vec<Tap>,
-    pub(crate) next_tap: u64,
-}
-
-/// What of a connection is needed while it is being read.
-#[derive(Debug)]
-struct Reading {
-    link: LinkId,
-    halves: HashMap<Key, Half>,
-    peer: Peer,
-    module: Option<String>,
-    /// Calls that it was answering and that have ended meanwhile.
-    answered: usize,
-    /// Senders whose reader this is, and who may be allowed more: by route.
-    pumps: Vec<(RouteId, Side)>,
-}
-
-/// What a host wants of a stream on one connection.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Command<'a> {
-    /// A data frame, or the close behind them.
-    Data(&'a [u8], bool),
-    /// A frame that waits for nothing; the last one, or not.
-    Control(&'a [u8], bool),
-    Grant(u32),
-    /// It has ended; what waits is dropped, or not.
-    Done(bool),
-}
-
-/// The same, kept.
-#[derive(Debug)]
-enum Later {
-    Data(Vec<u8>, bool),
-    Control(Vec<u8>, bool),
-    Grant(u32),
-    Done(bool),
-}
-
-/// A module that is announced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ModuleInfo {
-    /// Its name.
-    pub name: String,
-    /// Its connection.
-    pub link: LinkId,
-    /// The services that it provides.
-    pub services: Vec<crate::ServiceOffer>,
-    /// The broadcasts that it wants.
-    pub topics: Vec<String>,
-    /// Streams that it is answering.
-    pub busy: usize,
-}
-
-/// A stream that goes through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StreamInfo {
-    /// Its id.
-    pub id: StreamId,
-    /// Its kind.
-    pub kind: InteractionKind,
-    /// The names of caller and provider.
-    pub modules: [String; 2],
-    /// As `service:thumbs`.
-    pub target: String,
-    /// Data frames that each may send, caller first.
-    pub credit: [u32; 2],
-    /// Data frames that wait in the host, by who sent them, caller first.
-    pub waiting: [u32; 2],
-    /// Data frames that have come, by who sent them, caller first.
-    pub passed: [u64; 2],
-    /// How long it has lived, in microseconds.
-    pub age_us: u64,
-    /// For how long each has had nothing to send with, in microseconds, caller first.
-    pub blocked_us: [Option<u64>; 2],
+    pub(crate) taps: Taps,
 }
 
 impl Host {
@@ -175,8 +65,7 @@ impl Host {
             reading: None,
             opening: Vec::new(),
             pumps: Vec::new(),
-            taps: Vec::new(),
-            next_tap: 0,
+            taps: Taps::default(),
         })
     }
 
@@ -342,6 +231,27 @@ impl Host {
         }
     }
 
+    /// Begins to copy the frames of streams, from their open on.
+    pub fn open_tap(&mut self, filter: TapFilter) -> TapId {
+        self.taps.open(filter)
+    }
+
+    /// Ends a tap.
+    pub fn close_tap(&mut self, id: TapId) {
+        self.taps.close(id);
+    }
+
+    /// The next frame of a tap, as it came.
+    pub fn poll_tap(&mut self, id: TapId) -> Option<Vec<u8>> {
+        self.taps.poll(id)
+    }
+
+    /// How many frames of a tap were left out because nobody took them.
+    #[must_use]
+    pub fn missed(&self, id: TapId) -> u64 {
+        self.taps.missed(id)
+    }
+
     /// Tells every module that the host goes away: nothing new is accepted, and what runs may finish until
     /// `grace_ms` have passed.
     pub fn go_away(&mut self, grace_ms: u32, message: &str) {
@@ -353,321 +263,10 @@ impl Host {
         }
     }
 
-    /// The modules that are announced, by name.
-    #[must_use]
-    pub fn modules(&self) -> Vec<ModuleInfo> {
-        let info = |(name, announced): (&String, &crate::registry::Announced)| ModuleInfo {
-            name: name.clone(),
-            link: announced.link,
-            services: announced.services.clone(),
-            topics: announced.topics.clone(),
-            busy: self.links.get(announced.link).map_or(0, |link| link.busy),
-        };
-        self.registry.modules().map(info).collect()
-    }
-
-    /// The streams that go through, oldest first.
-    #[must_use]
-    pub fn streams(&self) -> Vec<StreamInfo> {
-        let mut streams: Vec<_> = self.routes.iter().map(|route| self.info(route)).collect();
-        streams.sort_by_key(|stream| (std::cmp::Reverse(stream.age_us), stream.id));
-        streams
-    }
-
     /// How many connections there are.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.links.len()
-    }
-
-    fn info(&self, route: &crate::routes::Route) -> StreamInfo {
-        let state = |(link, key): (LinkId, Key)| self.links.get(link)?.connection.relay_state(key);
-        let Both { caller, provider } = route.ends;
-        let name = |link: LinkId| self.module_of(link).unwrap_or_default().to_owned();
-        let of = |end, take: fn(ixt_core::connection::RelayState) -> u32| state(end).map_or(0, take);
-        StreamInfo {
-            id: route.id,
-            kind: route.kind,
-            modules: [name(caller.0), name(provider.0)],
-            target: route.target.clone(),
-            credit: [of(caller, |state| state.outstanding), of(provider, |state| state.outstanding)],
-            waiting: [of(provider, |state| state.waiting), of(caller, |state| state.waiting)],
-            passed: route.passed.into_array(),
-            age_us: self.now_us.saturating_sub(route.opened_us),
-            blocked_us: route
-                .blocked_us
-                .into_array()
-                .map(|since| since.map(|since| self.now_us.saturating_sub(since))),
-        }
-    }
-
-    /// Moves a frame on; false where its stream is not known, so that it is an open.
-    fn relay(&mut self, link: LinkId, key: Key, bytes: &[u8]) -> bool {
-        let Some(reading) = &mut self.reading else { return true };
-        let (route, side) = match reading.halves.get(&key) {
-            None => return false,
-            Some(Half::Unread) => {
-                self.unread(link, key, bytes);
-                return true;
-            }
-            Some(Half::Local(_)) => {
-                if let Some(Half::Local(local)) = reading.halves.remove(&key)
-                    && let Ok(frame) = FrameRef::decode_within(bytes, ANY)
-                {
-                    self.receive_local(link, key, local, frame);
-                }
-                return true;
-            }
-            Some(Half::Route(route, side)) => (*route, *side),
-        };
-        // It has been decoded once, so it decodes.
-        if let Ok(frame) = FrameRef::decode_within(bytes, ANY) {
-            self.relay_frame(route, side, frame, bytes);
-        }
-        true
-    }
-
-    fn relay_frame(&mut self, id: RouteId, side: Side, frame: FrameRef<'_>, bytes: &[u8]) {
-        self.tap_frame(id, bytes);
-        let now_us = self.now_us;
-        let Some(route) = self.routes.get_mut(id) else { return };
-        let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
-        match frame.body {
-            FrameBody::Data(_) => {
-                route.count(side, now_us);
-                self.command(to, to_key, Command::Data(bytes, false));
-                self.bound(id, to, to_key);
-            }
-            FrameBody::Close(_) => {
-                *route.closed.of_mut(side) = true;
-                let both = route.closed.caller && route.closed.provider;
-                let ends = both || (side == Side::Provider && route.kind != InteractionKind::BidiStream);
-                self.command(to, to_key, Command::Data(bytes, true));
-                if ends {
-                    // A responder's close ends the stream; what is still on the way to it is dropped.
-                    self.end(id);
-                    self.command(to, to_key, Command::Done(false));
-                    self.command(from, from_key, Command::Done(!both));
-                }
-            }
-            FrameBody::Credit(credit) => {
-                *route.owed.of_mut(side.other()) += i64::from(credit.frames);
-                self.pump(id, side.other());
-            }
-            FrameBody::Error(_) | FrameBody::Cancel(_) => {
-                self.end(id);
-                self.command(to, to_key, Command::Control(bytes, true));
-                self.command(from, from_key, Command::Done(true));
-            }
-            _ => {
-                self.command(to, to_key, Command::Control(bytes, false));
-                // No credit bounds these.
-                if self.links.get(to).is_some_and(|link| link.connection.queued_control() > MAX_CONTROL) {
-                    self.fail_route(
-                        id,
-                        StreamErrorCode::ResourceExhausted,
-                        "too many frames of an unknown kind",
-                    );
-                }
-            }
-        }
-    }
-
-    /// Lets a sender send what its reader has granted, as far as little enough is under way.
-    pub(crate) fn pump(&mut self, id: RouteId, sender: Side) {
-        if let Some(reading) = &mut self.reading {
-            reading.pumps.push((id, sender));
-            return;
-        }
-        let most = self.settings.under_way;
-        let Some(route) = self.routes.get(id) else { return };
-        let (link, key) = *route.ends.of(sender);
-        let owed = u32::try_from((*route.owed.of(sender)).max(0)).unwrap_or(u32::MAX);
-        let Some(at_sender) = self.state((link, key)) else { return };
-        let Some(at_reader) = self.state(*route.ends.of(sender.other())) else { return };
-        let under_way = at_sender.outstanding.saturating_add(at_reader.waiting);
-        let give = owed.min(most.saturating_sub(under_way));
-        // Few at a time would be a frame for each; while the sender has plenty it can wait.
-        if give == 0 || (give < owed && give < most / 4 && at_sender.outstanding > most / 4) {
-            return;
-        }
-        if let Some(route) = self.routes.get_mut(id) {
-            route.allow(sender, give);
-        }
-        self.command(link, key, Command::Grant(give));
-    }
-
-    fn state(&self, (link, key): (LinkId, Key)) -> Option<ixt_core::connection::RelayState> {
-        self.links.get(link)?.connection.relay_state(key)
-    }
-
-    /// Ends a stream of which too much waits for the connection, and then as `bound_link` says.
-    fn bound(&mut self, id: RouteId, link: LinkId, key: Key) {
-        let Some(found) = self.links.get(link) else { return };
-        let of_stream = found.connection.relay_state(key).map_or(0, |state| state.queued);
-        if of_stream > self.settings.max_queued_stream {
-            self.fail_route(id, StreamErrorCode::ResourceExhausted, "too much of it waits in the host");
-        }
-        self.bound_link(link);
-    }
-
-    /// Ends the largest streams of a connection until what waits for it is within the bound.
-    pub(crate) fn bound_link(&mut self, link: LinkId) {
-        while let Some(found) = self.links.get(link)
-            && found.connection.queued() > self.settings.max_queued_connection
-            && let Some(largest) = found.connection.relay_largest()
-        {
-            match found.halves.get(&largest) {
-                Some(&Half::Route(route, _)) => {
-                    let message = "too much waits in the host for this module, most of it of this stream";
-                    self.fail_route(route, StreamErrorCode::ResourceExhausted, message);
-                }
-                _ => {
-                    self.forget(link, largest);
-                    self.command(link, largest, Command::Done(true));
-                }
-            }
-        }
-    }
-
-    /// Ends a stream at both ends.
-    fn fail_route(&mut self, id: RouteId, code: StreamErrorCode, message: &str) {
-        let Some(route) = self.routes.get(id) else { return };
-        let (ends, stream) = (route.ends, route.id);
-        self.end(id);
-        let frame: FrameRef<'_> = Frame::error(stream, code, 0, message, &[]);
-        for (link, key) in ends.into_array() {
-            self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
-        }
-    }
-
-    /// A stream cannot go on at one of its ends.
-    fn broken(&mut self, link: LinkId, key: Key, code: StreamErrorCode, message: &str) {
-        let half = match &mut self.reading {
-            Some(reading) if reading.link == link => reading.halves.remove(&key),
-            _ => None,
-        };
-        let Some(Half::Route(id, side)) = half else { return };
-        let Some(route) = self.routes.get(id) else { return };
-        let ((to, to_key), stream) = (*route.ends.of(side.other()), route.id);
-        self.end(id);
-        let frame: FrameRef<'_> = match side {
-            // Who called is gone, so nobody wants an answer.
-            Side::Caller if code == StreamErrorCode::Unavailable => {
-                Frame::cancel(stream, CancelReason::ConsumerGone, "the caller is gone")
-            }
-            _ => Frame::error(stream, code, 0, message, &[]),
-        };
-        self.command_frame(to, to_key, &frame, |bytes| Command::Control(bytes, true));
-    }
-
-    /// Takes a route out, and both its halves.
-    fn end(&mut self, id: RouteId) {
-        let Some(route) = self.routes.remove(id) else { return };
-        for (link, key) in route.ends.into_array() {
-            self.forget(link, key);
-        }
-        let provider = route.ends.provider.0;
-        match &mut self.reading {
-            Some(reading) if reading.link == provider => reading.answered += 1,
-            _ => {
-                if let Some(provider) = self.links.get_mut(provider) {
-                    provider.busy = provider.busy.saturating_sub(1);
-                }
-            }
-        }
-    }
-
-    /// An answer that nobody reads.
-    fn unread(&mut self, link: LinkId, key: Key, bytes: &[u8]) {
-        let ends = FrameRef::decode_within(bytes, ANY).is_ok_and(|frame| {
-            matches!(frame.body, FrameBody::Close(_) | FrameBody::Error(_) | FrameBody::Cancel(_))
-        });
-        if ends {
-            self.forget(link, key);
-            self.command(link, key, Command::Done(true));
-        }
-    }
-
-    /// Commands a connection, at once or when it is back in its place.
-    pub(crate) fn command(&mut self, link: LinkId, key: Key, command: Command<'_>) {
-        if self.reading.as_ref().is_some_and(|reading| reading.link == link) {
-            let later = match command {
-                Command::Data(bytes, is_close) => Later::Data(bytes.to_vec(), is_close),
-                Command::Control(bytes, is_last) => Later::Control(bytes.to_vec(), is_last),
-                Command::Grant(frames) => Later::Grant(frames),
-                Command::Done(drops) => Later::Done(drops),
-            };
-            self.later.push((key, later));
-        } else if let Some(found) = self.links.get_mut(link) {
-            apply(&mut found.connection, key, command);
-            self.list(link);
-        }
-    }
-
-    pub(crate) fn command_frame<'b>(
-        &mut self,
-        link: LinkId,
-        key: Key,
-        frame: &FrameRef<'_>,
-        command: impl Fn(&'_ [u8]) -> Command<'_> + 'b,
-    ) {
-        let mut bytes = Vec::new();
-        if frame.encode_into(&mut bytes, ANY).is_ok() {
-            self.command(link, key, command(&bytes));
-        }
-    }
-
-    pub(crate) fn remember(&mut self, link: LinkId, key: Key, half: Half) {
-        match &mut self.reading {
-            Some(reading) if reading.link == link => {
-                reading.halves.insert(key, half);
-            }
-            _ => {
-                if let Some(found) = self.links.get_mut(link) {
-                    found.halves.insert(key, half);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn forget(&mut self, link: LinkId, key: Key) {
-        match &mut self.reading {
-            Some(reading) if reading.link == link => {
-                reading.halves.remove(&key);
-            }
-            _ => {
-                if let Some(found) = self.links.get_mut(link) {
-                    found.halves.remove(&key);
-                }
-            }
-        }
-    }
-
-    pub(crate) fn module_of(&self, link: LinkId) -> Option<&str> {
-        match &self.reading {
-            Some(reading) if reading.link == link => reading.module.as_deref(),
-            _ => self.links.get(link)?.module.as_deref(),
-        }
-    }
-
-    pub(crate) fn peer_of(&self, link: LinkId) -> Option<Peer> {
-        match &self.reading {
-            Some(reading) if reading.link == link => Some(reading.peer),
-            _ => Some(self.links.get(link)?.peer),
-        }
-    }
-
-    /// Sets who a connection is.
-    pub(crate) fn name(&mut self, link: LinkId, module: Option<String>) {
-        match &mut self.reading {
-            Some(reading) if reading.link == link => reading.module = module,
-            _ => {
-                if let Some(found) = self.links.get_mut(link) {
-                    found.module = module;
-                }
-            }
-        }
     }
 
     /// A module is announced no more.
@@ -721,20 +320,5 @@ impl Host {
     }
 }
 
-/// Bytes of control frames for one connection beyond which frames of unknown kinds are too many.
-const MAX_CONTROL: usize = 1 << 20;
-
 /// Refusals that wait to be asked for; more are not kept.
 const MAX_REFUSALS: usize = 10_000;
-
-/// Frames that came within the limits of their connection go on.
-pub(crate) const ANY: Limits = Limits::with_max_payload(usize::MAX);
-
-fn apply(connection: &mut Connection, key: Key, command: Command<'_>) {
-    match command {
-        Command::Data(bytes, is_close) => connection.relay_data(key, bytes, is_close),
-        Command::Control(bytes, is_last) => connection.relay_control(key, bytes, is_last),
-        Command::Grant(frames) => connection.relay_grant(key, frames),
-        Command::Done(drops) => connection.relay_done(key, drops),
-    }
-}

@@ -12,10 +12,14 @@
 #![warn(clippy::all, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod announce;
 mod audit;
 mod authority;
 mod broadcast;
+mod command;
+mod ends;
 mod host;
+mod info;
 mod link;
 mod local;
 mod message;
@@ -23,15 +27,20 @@ mod name;
 mod open;
 mod policy;
 mod registry;
+mod relaying;
 mod routes;
+mod settings;
 mod tap;
 
 pub use audit::Refusal;
-pub use host::{Host, ModuleInfo, Settings, StreamInfo};
-pub use link::{LinkId, Peer};
+pub use ends::LinkId;
+pub use host::Host;
+pub use info::{ModuleInfo, StreamInfo};
+pub use link::Peer;
 pub use message::{FromHost, ServiceOffer, ToHost};
 pub use name::is_name;
 pub use policy::{ModulePolicy, Policy, PolicyError};
+pub use settings::Settings;
 pub use tap::{TapFilter, TapId};
 
 /// The service to which a module announces itself.

@@ -7,8 +7,10 @@ use ixt_core::stream::{
     CancelReason, Frame, FrameBody, FrameRef, InteractionKind, Open, StreamErrorCode, StreamId,
 };
 
-use crate::host::{ANY, Command, Host};
-use crate::link::{Both, Half, LinkId, Side};
+use crate::command::{ANY, Command};
+use crate::ends::{Both, LinkId, Side};
+use crate::host::Host;
+use crate::link::Half;
 use crate::local::{Local, MAX_PAYLOAD, Purpose};
 use crate::registry::NoProvider;
 use crate::routes::Route;

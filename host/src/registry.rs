@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ixt_core::stream::InteractionKind;
 
-use crate::link::LinkId;
+use crate::ends::LinkId;
 use crate::message::ServiceOffer;
 
 /// What modules have announced.

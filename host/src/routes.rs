@@ -6,10 +6,7 @@ use ixt_core::connection::Key;
 use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{InteractionKind, StreamId};
 
-use crate::link::{Both, LinkId, Side};
-
-/// Names a route while it lives.
-pub(crate) type RouteId = u64;
+use crate::ends::{Both, LinkId, RouteId, Side};
 
 /// A stream that goes through, from a caller to a provider.
 #[derive(Debug)]

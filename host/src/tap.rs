@@ -2,10 +2,6 @@
 
 use std::collections::VecDeque;
 
-use crate::host::Host;
-use crate::link::Side;
-use crate::routes::RouteId;
-
 /// Names a tap until it is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TapId(u64);
@@ -19,9 +15,16 @@ pub struct TapFilter {
     pub target: Option<String>,
 }
 
+/// All taps of a host.
+#[derive(Debug, Default)]
+pub(crate) struct Taps {
+    taps: Vec<Tap>,
+    next: u64,
+}
+
 /// Frames that wait for one who looks.
 #[derive(Debug)]
-pub(crate) struct Tap {
+struct Tap {
     id: TapId,
     filter: TapFilter,
     frames: VecDeque<Vec<u8>>,
@@ -32,47 +35,35 @@ pub(crate) struct Tap {
 /// Bytes that wait for one who looks; beyond it frames are left out.
 const MAX_BYTES: usize = 16 << 20;
 
-impl Host {
-    /// Begins to copy the frames of streams, from their open on.
-    pub fn open_tap(&mut self, filter: TapFilter) -> TapId {
-        self.next_tap += 1;
-        let id = TapId(self.next_tap);
+impl Taps {
+    pub(crate) fn open(&mut self, filter: TapFilter) -> TapId {
+        self.next += 1;
+        let id = TapId(self.next);
         self.taps.push(Tap { id, filter, frames: VecDeque::new(), bytes: 0, missed: 0 });
         id
     }
 
-    /// Ends a tap.
-    pub fn close_tap(&mut self, id: TapId) {
+    pub(crate) fn close(&mut self, id: TapId) {
         self.taps.retain(|tap| tap.id != id);
     }
 
-    /// The next frame of a tap, as it came.
-    pub fn poll_tap(&mut self, id: TapId) -> Option<Vec<u8>> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.taps.is_empty()
+    }
+
+    pub(crate) fn poll(&mut self, id: TapId) -> Option<Vec<u8>> {
         let tap = self.taps.iter_mut().find(|tap| tap.id == id)?;
         let frame = tap.frames.pop_front()?;
         tap.bytes -= frame.len();
         Some(frame)
     }
 
-    /// How many frames were left out because nobody took them.
-    #[must_use]
-    pub fn missed(&self, id: TapId) -> u64 {
+    pub(crate) fn missed(&self, id: TapId) -> u64 {
         self.taps.iter().find(|tap| tap.id == id).map_or(0, |tap| tap.missed)
     }
 
-    /// Copies a frame of a stream that goes through, its open included.
-    pub(crate) fn tap_frame(&mut self, id: RouteId, bytes: &[u8]) {
-        if self.taps.is_empty() {
-            return;
-        }
-        let Some(route) = self.routes.get(id) else { return };
-        // A tap whose own frames were tapped would never come to rest.
-        if self.peer_of(route.ends.provider.0).is_some_and(|peer| peer.is_host) {
-            return;
-        }
-        let modules = [Side::Caller, Side::Provider]
-            .map(|side| self.module_of(route.ends.of(side).0).unwrap_or_default().to_owned());
-        let target = &route.target;
+    /// Copies a frame of a stream between these modules to this target for all who want it.
+    pub(crate) fn copy(&mut self, modules: &[String; 2], target: &str, bytes: &[u8]) {
         for tap in &mut self.taps {
             let of_module = tap.filter.module.as_ref().is_none_or(|module| modules.contains(module));
             let to_target = tap.filter.target.as_ref().is_none_or(|wanted| wanted == target);

@@ -28,6 +28,7 @@ mod message;
 mod outbox;
 mod receive;
 mod relay;
+mod relaying;
 mod table;
 mod transmit;
 

@@ -14,14 +14,14 @@ pub enum Role {
 
 impl Role {
     /// Whether what this end sends in a stream of this kind is exactly one message.
-    pub(super) fn sends_exactly_one(self, kind: InteractionKind) -> bool {
+    pub(crate) fn sends_exactly_one(self, kind: InteractionKind) -> bool {
         match self {
             Self::Opener => matches!(kind, InteractionKind::Unary | InteractionKind::ServerStream),
             Self::Responder => matches!(kind, InteractionKind::Unary | InteractionKind::ClientStream),
         }
     }
 
-    pub(super) fn peer(self) -> Self {
+    pub(crate) fn peer(self) -> Self {
         match self {
             Self::Opener => Self::Responder,
             Self::Responder => Self::Opener,

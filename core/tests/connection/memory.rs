@@ -86,7 +86,7 @@ fn in_steady_state_no_frame_allocates() {
         let now_us = pipe.now_us;
         for (call, _) in &calls {
             for _ in 0..8 {
-                pipe.here.engine.try_send(*call, &buffer_of(size)[..size]).unwrap();
+                pipe.here.engine.try_send(*call, &[5; 2048][..size]).unwrap();
             }
         }
         let mut done = [None; 80];
@@ -126,10 +126,6 @@ fn in_steady_state_no_frame_allocates() {
         assert_eq!(CALLS.get() - before, 0, "messages of {size} bytes");
     }
     assert_eq!(messages, 2 * 150 * 80);
-}
-
-fn buffer_of(_: usize) -> &'static [u8; 2048] {
-    &[5; 2048]
 }
 
 #[test]

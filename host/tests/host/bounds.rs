@@ -46,7 +46,8 @@ fn no_more_than_so_many_frames_are_under_way_whatever_the_reader_grants() {
 #[test]
 fn a_reader_that_sleeps_stops_its_writer_and_the_host_keeps_little() {
     let mut world = World::new(Policy::open());
-    let (caller, provider) = (world.module("caller"), world.module("sink"));
+    let caller = world.module("caller");
+    world.module("sink");
     let context = world.context(caller, Target::Service("sink".into()));
     let (call, _) = world.open(caller, InteractionKind::ClientStream, &context);
     let mut sent = 0;
@@ -64,7 +65,6 @@ fn a_reader_that_sleeps_stops_its_writer_and_the_host_keeps_little() {
     let key = world.opened(caller).unwrap();
     world.answer(caller, key, b"x");
     assert!(result(&world.events(other), quick).is_ok());
-    let _ = provider;
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_dead_provider_is_unavailable_and_a_dead_caller_cancels() {
 
     // It comes back under its name.
     let provider = world.module("thumbs");
-    let call = world.call(caller, "thumbs");
+    world.call(caller, "thumbs");
     let key = world.opened(provider).unwrap();
     let link = world.modules[caller].link;
     world.host.transport_ended(link);
@@ -31,7 +31,6 @@ fn a_dead_provider_is_unavailable_and_a_dead_caller_cancels() {
     let events = world.events(provider);
     assert!(events.iter().any(|told| matches!(told, Told::Stream(of, Event::Cancelled(why)) if *of == key && why.reason == CancelReason::ConsumerGone)), "{events:?}");
     assert!(world.host.streams().is_empty());
-    let _ = call;
 }
 
 #[test]

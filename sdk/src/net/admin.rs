@@ -12,7 +12,7 @@ use ixt_host::{ModuleInfo, StreamInfo, TapFilter, TapId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::host::Inner;
+use super::hosting::Hosting;
 use super::{Call, CallError, Module, ModuleBuilder, Service};
 
 /// The service, the module and the capability have one name.
@@ -35,12 +35,12 @@ enum What {
 /// How long a tap that has nothing waits before it looks again.
 const LOOK: Duration = Duration::from_millis(20);
 
-pub(crate) fn module(host: Weak<Inner>) -> ModuleBuilder {
+pub(crate) fn module(host: Weak<Hosting>) -> ModuleBuilder {
     let service = Service::new(NAME).kinds([InteractionKind::ServerStream]).requires(NAME);
     Module::builder(NAME).service(service, move |_, call| answer(host.clone(), call))
 }
 
-async fn answer(host: Weak<Inner>, call: Arc<Call>) -> Result<(), CallError> {
+async fn answer(host: Weak<Hosting>, call: Arc<Call>) -> Result<(), CallError> {
     let request = call.recv_one().await?;
     let request: Request = serde_json::from_slice(&request)
         .map_err(|error| CallError::failed(StreamErrorCode::InvalidArgument, error.to_string()))?;
@@ -76,7 +76,7 @@ async fn answer(host: Weak<Inner>, call: Arc<Call>) -> Result<(), CallError> {
 
 /// A tap ends with its call.
 struct Closes {
-    host: Weak<Inner>,
+    host: Weak<Hosting>,
     id: TapId,
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod context;
 mod error;
 mod host;
+mod hosting;
 mod interceptor;
 mod link;
 mod module;

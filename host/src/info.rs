@@ -1,0 +1,93 @@
+//! What a host looks like at one moment.
+
+use ixt_core::connection::{Key, RelayState};
+use ixt_core::stream::{InteractionKind, StreamId};
+
+use crate::ends::{Both, LinkId};
+use crate::host::Host;
+use crate::registry::Announced;
+use crate::routes::Route;
+
+/// A module that is announced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModuleInfo {
+    /// Its name.
+    pub name: String,
+    /// Its connection.
+    pub link: LinkId,
+    /// The services that it provides.
+    pub services: Vec<crate::ServiceOffer>,
+    /// The broadcasts that it wants.
+    pub topics: Vec<String>,
+    /// Streams that it is answering.
+    pub busy: usize,
+}
+
+/// A stream that goes through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamInfo {
+    /// Its id.
+    pub id: StreamId,
+    /// Its kind.
+    pub kind: InteractionKind,
+    /// The names of caller and provider.
+    pub modules: [String; 2],
+    /// As `service:thumbs`.
+    pub target: String,
+    /// Data frames that each may send, caller first.
+    pub credit: [u32; 2],
+    /// Data frames that wait in the host, by who sent them, caller first.
+    pub waiting: [u32; 2],
+    /// Data frames that have come, by who sent them, caller first.
+    pub passed: [u64; 2],
+    /// How long it has lived, in microseconds.
+    pub age_us: u64,
+    /// For how long each has had nothing to send with, in microseconds, caller first.
+    pub blocked_us: [Option<u64>; 2],
+}
+
+impl Host {
+    /// The modules that are announced, by name.
+    #[must_use]
+    pub fn modules(&self) -> Vec<ModuleInfo> {
+        let info = |(name, announced): (&String, &Announced)| ModuleInfo {
+            name: name.clone(),
+            link: announced.link,
+            services: announced.services.clone(),
+            topics: announced.topics.clone(),
+            busy: self.links.get(announced.link).map_or(0, |link| link.busy),
+        };
+        self.registry.modules().map(info).collect()
+    }
+
+    /// The streams that go through, oldest first.
+    #[must_use]
+    pub fn streams(&self) -> Vec<StreamInfo> {
+        let mut streams: Vec<_> = self.routes.iter().map(|route| self.info(route)).collect();
+        streams.sort_by_key(|stream| (std::cmp::Reverse(stream.age_us), stream.id));
+        streams
+    }
+
+    fn info(&self, route: &Route) -> StreamInfo {
+        let state = |(link, key): (LinkId, Key)| self.links.get(link)?.connection.relay_state(key);
+        let Both { caller, provider } = route.ends;
+        let name = |link: LinkId| self.module_of(link).unwrap_or_default().to_owned();
+        let of = |end, take: fn(RelayState) -> u32| state(end).map_or(0, take);
+        StreamInfo {
+            id: route.id,
+            kind: route.kind,
+            modules: [name(caller.0), name(provider.0)],
+            target: route.target.clone(),
+            credit: [of(caller, |state| state.outstanding), of(provider, |state| state.outstanding)],
+            waiting: [of(provider, |state| state.waiting), of(caller, |state| state.waiting)],
+            passed: route.passed.into_array(),
+            age_us: self.now_us.saturating_sub(route.opened_us),
+            blocked_us: route
+                .blocked_us
+                .into_array()
+                .map(|since| since.map(|since| self.now_us.saturating_sub(since))),
+        }
+    }
+}

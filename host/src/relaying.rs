@@ -1,0 +1,217 @@
+//! Frames from one end of a route to the other, and how a route ends.
+
+use ixt_core::connection::{Key, RelayState};
+use ixt_core::stream::{CancelReason, Frame, FrameBody, FrameRef, InteractionKind, StreamErrorCode};
+
+use crate::command::{ANY, Command};
+use crate::ends::{LinkId, RouteId, Side};
+use crate::host::Host;
+use crate::link::Half;
+
+/// Bytes of control frames for one connection beyond which frames of unknown kinds are too many.
+const MAX_CONTROL: usize = 1 << 20;
+
+impl Host {
+    /// Moves a frame on; false where its stream is not known, so that it is an open.
+    pub(crate) fn relay(&mut self, link: LinkId, key: Key, bytes: &[u8]) -> bool {
+        let Some(reading) = &mut self.reading else { return true };
+        let (route, side) = match reading.halves.get(&key) {
+            None => return false,
+            Some(Half::Unread) => {
+                self.unread(link, key, bytes);
+                return true;
+            }
+            Some(Half::Local(_)) => {
+                if let Some(Half::Local(local)) = reading.halves.remove(&key)
+                    && let Ok(frame) = FrameRef::decode_within(bytes, ANY)
+                {
+                    self.receive_local(link, key, local, frame);
+                }
+                return true;
+            }
+            Some(Half::Route(route, side)) => (*route, *side),
+        };
+        // It has been decoded once, so it decodes.
+        if let Ok(frame) = FrameRef::decode_within(bytes, ANY) {
+            self.relay_frame(route, side, frame, bytes);
+        }
+        true
+    }
+
+    pub(crate) fn relay_frame(&mut self, id: RouteId, side: Side, frame: FrameRef<'_>, bytes: &[u8]) {
+        self.tap_frame(id, bytes);
+        let now_us = self.now_us;
+        let Some(route) = self.routes.get_mut(id) else { return };
+        let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
+        match frame.body {
+            FrameBody::Data(_) => {
+                route.count(side, now_us);
+                self.command(to, to_key, Command::Data(bytes, false));
+                self.bound(id, to, to_key);
+            }
+            FrameBody::Close(_) => {
+                *route.closed.of_mut(side) = true;
+                let both = route.closed.caller && route.closed.provider;
+                let ends = both || (side == Side::Provider && route.kind != InteractionKind::BidiStream);
+                self.command(to, to_key, Command::Data(bytes, true));
+                if ends {
+                    // A responder's close ends the stream; what is still on the way to it is dropped.
+                    self.end(id);
+                    self.command(to, to_key, Command::Done(false));
+                    self.command(from, from_key, Command::Done(!both));
+                }
+            }
+            FrameBody::Credit(credit) => {
+                *route.owed.of_mut(side.other()) += i64::from(credit.frames);
+                self.pump(id, side.other());
+            }
+            FrameBody::Error(_) | FrameBody::Cancel(_) => {
+                self.end(id);
+                self.command(to, to_key, Command::Control(bytes, true));
+                self.command(from, from_key, Command::Done(true));
+            }
+            _ => {
+                self.command(to, to_key, Command::Control(bytes, false));
+                // No credit bounds these.
+                if self.links.get(to).is_some_and(|link| link.connection.queued_control() > MAX_CONTROL) {
+                    self.fail_route(
+                        id,
+                        StreamErrorCode::ResourceExhausted,
+                        "too many frames of an unknown kind",
+                    );
+                }
+            }
+        }
+    }
+
+    /// Lets a sender send what its reader has granted, as far as little enough is under way.
+    pub(crate) fn pump(&mut self, id: RouteId, sender: Side) {
+        if let Some(reading) = &mut self.reading {
+            reading.pumps.push((id, sender));
+            return;
+        }
+        let most = self.settings.under_way;
+        let Some(route) = self.routes.get(id) else { return };
+        let (link, key) = *route.ends.of(sender);
+        let owed = u32::try_from((*route.owed.of(sender)).max(0)).unwrap_or(u32::MAX);
+        let Some(at_sender) = self.state((link, key)) else { return };
+        let Some(at_reader) = self.state(*route.ends.of(sender.other())) else { return };
+        let under_way = at_sender.outstanding.saturating_add(at_reader.waiting);
+        let give = owed.min(most.saturating_sub(under_way));
+        // Few at a time would be a frame for each; while the sender has plenty it can wait.
+        if give == 0 || (give < owed && give < most / 4 && at_sender.outstanding > most / 4) {
+            return;
+        }
+        if let Some(route) = self.routes.get_mut(id) {
+            route.allow(sender, give);
+        }
+        self.command(link, key, Command::Grant(give));
+    }
+
+    pub(crate) fn state(&self, (link, key): (LinkId, Key)) -> Option<RelayState> {
+        self.links.get(link)?.connection.relay_state(key)
+    }
+
+    /// Ends a stream of which too much waits for the connection, and then as `bound_link` says.
+    pub(crate) fn bound(&mut self, id: RouteId, link: LinkId, key: Key) {
+        let Some(found) = self.links.get(link) else { return };
+        let of_stream = found.connection.relay_state(key).map_or(0, |state| state.queued);
+        if of_stream > self.settings.max_queued_stream {
+            self.fail_route(id, StreamErrorCode::ResourceExhausted, "too much of it waits in the host");
+        }
+        self.bound_link(link);
+    }
+
+    /// Ends the largest streams of a connection until what waits for it is within the bound.
+    pub(crate) fn bound_link(&mut self, link: LinkId) {
+        while let Some(found) = self.links.get(link)
+            && found.connection.queued() > self.settings.max_queued_connection
+            && let Some(largest) = found.connection.relay_largest()
+        {
+            match found.halves.get(&largest) {
+                Some(&Half::Route(route, _)) => {
+                    let message = "too much waits in the host for this module, most of it of this stream";
+                    self.fail_route(route, StreamErrorCode::ResourceExhausted, message);
+                }
+                _ => {
+                    self.forget(link, largest);
+                    self.command(link, largest, Command::Done(true));
+                }
+            }
+        }
+    }
+
+    /// Ends a stream at both ends.
+    pub(crate) fn fail_route(&mut self, id: RouteId, code: StreamErrorCode, message: &str) {
+        let Some(route) = self.routes.get(id) else { return };
+        let (ends, stream) = (route.ends, route.id);
+        self.end(id);
+        let frame: FrameRef<'_> = Frame::error(stream, code, 0, message, &[]);
+        for (link, key) in ends.into_array() {
+            self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
+        }
+    }
+
+    /// A stream cannot go on at one of its ends.
+    pub(crate) fn broken(&mut self, link: LinkId, key: Key, code: StreamErrorCode, message: &str) {
+        let half = match &mut self.reading {
+            Some(reading) if reading.link == link => reading.halves.remove(&key),
+            _ => None,
+        };
+        let Some(Half::Route(id, side)) = half else { return };
+        let Some(route) = self.routes.get(id) else { return };
+        let ((to, to_key), stream) = (*route.ends.of(side.other()), route.id);
+        self.end(id);
+        let frame: FrameRef<'_> = match side {
+            // Who called is gone, so nobody wants an answer.
+            Side::Caller if code == StreamErrorCode::Unavailable => {
+                Frame::cancel(stream, CancelReason::ConsumerGone, "the caller is gone")
+            }
+            _ => Frame::error(stream, code, 0, message, &[]),
+        };
+        self.command_frame(to, to_key, &frame, |bytes| Command::Control(bytes, true));
+    }
+
+    /// Takes a route out, and both its halves.
+    pub(crate) fn end(&mut self, id: RouteId) {
+        let Some(route) = self.routes.remove(id) else { return };
+        for (link, key) in route.ends.into_array() {
+            self.forget(link, key);
+        }
+        let provider = route.ends.provider.0;
+        match &mut self.reading {
+            Some(reading) if reading.link == provider => reading.answered += 1,
+            _ => {
+                if let Some(provider) = self.links.get_mut(provider) {
+                    provider.busy = provider.busy.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    /// An answer that nobody reads.
+    pub(crate) fn unread(&mut self, link: LinkId, key: Key, bytes: &[u8]) {
+        let ends = FrameRef::decode_within(bytes, ANY).is_ok_and(|frame| {
+            matches!(frame.body, FrameBody::Close(_) | FrameBody::Error(_) | FrameBody::Cancel(_))
+        });
+        if ends {
+            self.forget(link, key);
+            self.command(link, key, Command::Done(true));
+        }
+    }
+
+    /// Copies a frame of a stream that goes through, its open included, for who looks for a fault.
+    pub(crate) fn tap_frame(&mut self, id: RouteId, bytes: &[u8]) {
+        if self.taps.is_empty() {
+            return;
+        }
+        let Some(route) = self.routes.get(id) else { return };
+        // A tap whose own frames were tapped would never come to rest.
+        if self.peer_of(route.ends.provider.0).is_some_and(|peer| peer.is_host) {
+            return;
+        }
+        let name = |side| self.module_of(route.ends.of(side).0).unwrap_or_default().to_owned();
+        let modules = [Side::Caller, Side::Provider].map(name);
+        self.taps.copy(&modules, &route.target, bytes);
+    }
+}

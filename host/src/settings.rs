@@ -1,0 +1,39 @@
+//! What a host is told before it begins.
+
+use ixt_core::connection::Config;
+
+/// The settings of a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Of every connection. `relay` is set, and the queues of the host bound what waits.
+    pub connection: Config,
+    /// Data frames of one stream that may be under way through the host in one direction: allowed to its sender
+    /// and not yet sent on. 256.
+    pub under_way: u32,
+    /// Bytes of one stream that may wait for one connection: 16 MiB. Beyond it the stream ends with
+    /// `resourceExhausted`.
+    pub max_queued_stream: usize,
+    /// Bytes of all streams that may wait for one connection: 64 MiB. Beyond it its largest stream ends with
+    /// `resourceExhausted`.
+    pub max_queued_connection: usize,
+    /// Connections at once: 1,000.
+    pub max_connections: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let mut connection = Config::default();
+        connection.relay = true;
+        connection.remembered = 65_536;
+        connection.max_queued = usize::MAX;
+        connection.max_queued_stream = usize::MAX;
+        Self {
+            connection,
+            under_way: 256,
+            max_queued_stream: 16 << 20,
+            max_queued_connection: 64 << 20,
+            max_connections: 1000,
+        }
+    }
+}
