@@ -136,21 +136,13 @@ ok "the quick start, installed, static" "$tests/quickstart.sh" "$installed" "$wo
 ok "moving the installation" mv "$work/stage/opt/ixt" "$work/prefix"
 ok "the quick start, moved" "$tests/quickstart.sh" "$work/prefix/lib/pkgconfig" "$work/quickstart-moved"
 
-# -- the hop of the relay, alone ---------------------------------------------------------------------------
-
-hop=$root/examples/relay/c
-ok "compile the hop" "$hop/build.sh" "$work/relay-c"
-ok "compile the hop, sanitized" env CFLAGS="$sanitized" "$hop/build.sh" "$work/relay-c-sanitized"
-ok "the hop" $PYTHON "$hop/test.py" "$work/relay-c" "$out/libixt.so"
-ok "the hop, sanitized" $PYTHON "$hop/test.py" "$work/relay-c-sanitized" "$out/libixt.so"
-
 # -- the module ---------------------------------------------------------------------------------------------
 
 module=$root/examples/module/c
 ok "compile the module" "$module/build.sh" "$work/module"
-ok "compile the module's test" "$module/build.sh" "$work/module-test" test.c
+ok "compile the module's test" "$module/build.sh" "$work/module-test" "$module/test.c"
 ok "compile the module, sanitized" env CFLAGS="$sanitized" "$module/build.sh" "$work/module-sanitized"
-ok "compile the module's test, sanitized" env CFLAGS="$sanitized" "$module/build.sh" "$work/module-test-sanitized" test.c
+ok "compile the module's test, sanitized" env CFLAGS="$sanitized" "$module/build.sh" "$work/module-test-sanitized" "$module/test.c"
 ok "the module" "$work/module-test" "$work/module" "$work/module.sock"
 ok "the module, sanitized" "$work/module-test-sanitized" "$work/module-sanitized" "$work/module.sock"
 if command -v valgrind > "$work/log"; then

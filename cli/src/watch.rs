@@ -162,6 +162,7 @@ pub(crate) async fn tap(options: &Tap) -> io::Result<bool> {
     loop {
         tokio::select! {
             frame = call.recv() => match frame.map_err(io::Error::other)? {
+                Some(began) if began.is_empty() => anstream::eprintln!("ixt tap: copying"),
                 Some(frame) => {
                     out.write_all(&frame)?;
                     // Whoever looks at it sees it at once, and an interrupt loses nothing.

@@ -1,438 +1,437 @@
 #!/usr/bin/env python3
-"""Relays a file through four processes, each in another language, and compares every byte.
+"""Streams a file through modules in four languages and a host, and compares every byte.
 
-    Python (opens the stream, reads the file) -> Go -> C -> Rust -> Python (takes it, answers)
+    Python (reads the file) -> Go -> C -> Rust -> Python (compares it, answers)
 
-Each hop decodes every frame with its language's SDK, checks it, encodes it again and passes it on
-under credit. At the end a table, and a line that says whether all agree. The exit status is 0 only
-where the wire bytes are the same at every hop, the payload equals the file, and credit was kept.
+Each arrow is a stream through `ixt host`: each hop provides a service and calls the next one. At the end a table of what
+went over each of the four, and a line that says whether all is well. The exit status is 0 only where the payload equals
+the file on every leg, every frame is canonical, and credit was kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
+import hashlib
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import dataclass, field
+from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import Process as Running
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE / "python"))
 
-from proxy import Flip, Proxy, TwoSegments  # noqa: E402
+from leg import Leg  # noqa: E402
+from proxy import Change, Flip, Proxy, two_segments  # noqa: E402
 from rich.box import SIMPLE_HEAD  # noqa: E402
 from rich.console import Console  # noqa: E402
-from rich.progress import (  # noqa: E402
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Table  # noqa: E402
-from tap import HASHED, Tap, TapReader  # noqa: E402
 
-WINDOW = 8
-TABLE_WIDTH = 150
-SMALLEST = 8 << 20
-QUIET_SECONDS = 30.0
-"""For how long nothing may happen before the relay is given up."""
-
-#: What a hop says when it fails only because a neighbour did.
-NEIGHBOUR = re.compile(
-    r"\bwent\b|\bgone\b|\bpeer\b|EOF|reset|broken ?pipe|closed|refused to connect|No such file",
-    re.IGNORECASE,
+from ixt_sdk import (  # noqa: E402
+    CallContext,
+    CallError,
+    CallStream,
+    Client,
+    InteractionKind,
+    IxtError,
+    Module,
+    metadata_keys,
 )
+from ixt_sdk.client import ConnectionSettings  # noqa: E402
+from ixt_sdk.invocation import ActorIdentity, OperatorSubject  # noqa: E402
+
+CHUNK = 16 << 10
+WINDOW = 8
+TAP_BEHIND = 256
+"""How many messages a tap may be behind: few enough for the host to keep them for it."""
+UNDER_WAY = 256
+"""Frames of one stream that the host lets be under way (specification 25)."""
+READS_AT_ONCE = 40
+"""After so many messages the sink stops reading, until the source stands still."""
+DEADLINE = 600.0
+PATIENCE = 30.0
+"""For how long nothing may happen, in seconds, before the relay is given up."""
+SMALLEST = 8 << 20
+TABLE_WIDTH = 140
+
+HOPS = ("go", "c", "rust")
+LANGUAGES = {"go": "Go", "c": "C", "rust": "Rust", "python": "Python"}
+Bytes = CallStream[bytes, bytes]
 
 
-@dataclass
-class Process:
-    """One process of the relay, and what it said."""
+class RelayError(Exception):
+    """What the relay itself finds wrong."""
 
-    name: str
-    command: list[str]
-    popen: subprocess.Popen[str] | None = None
-    out: list[str] = field(default_factory=list)
-    err: list[str] = field(default_factory=list)
-    ended_at: float = 0.0
-    ended_here: bool = False
-    readers: list[threading.Thread] = field(default_factory=list)
 
-    def start(self) -> None:
-        self.popen = subprocess.Popen(
-            self.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-        )
-        for stream, lines in ((self.popen.stdout, self.out), (self.popen.stderr, self.err)):
-            reader = threading.Thread(target=lines.extend, args=(stream,), daemon=True)
-            reader.start()
-            self.readers.append(reader)
-        waiter = threading.Thread(target=self._wait, daemon=True)
-        waiter.start()
-        self.readers.append(waiter)
+class Program:
+    """A process, and what it complained of."""
 
-    def _wait(self) -> None:
-        assert self.popen is not None
-        self.popen.wait()
-        self.ended_at = time.monotonic()
+    def __init__(self, name: str, running: Running) -> None:
+        self.name = name
+        self.running = running
+        self.lines: list[str] = []
+        self._reads = asyncio.create_task(self._read())
 
-    def is_gone(self) -> bool:
-        return self.ended_at > 0
+    async def _read(self) -> None:
+        assert self.running.stderr
+        async for line in self.running.stderr:
+            self.lines.append(line.decode(errors="replace").strip())
 
-    @property
-    def failed(self) -> bool:
-        """Whether it ended by itself, and not well."""
-        ended = self.popen is not None and self.popen.poll() not in (None, 0)
-        return ended and not self.ended_here
+    async def says(self, word: str) -> str:
+        """Waits for a line with this word."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for line in self.lines:
+                    if word in line:
+                        return line
+                if self._reads.done():
+                    raise RelayError(f"{self.name} failed: {self.why()}")
+                await asyncio.sleep(0.01)
 
-    @property
-    def said(self) -> str:
-        return "".join(self.err).strip()
+    def why(self) -> str:
+        return self.lines[-1] if self.lines else f"exit status {self.running.returncode}"
 
-    def stop(self) -> None:
-        """Ends it if it runs still, and reaps it."""
-        if self.popen is None:
-            self.ended_at = time.monotonic()
-            return
-        if self.popen.poll() is None:
-            self.ended_here = True
-            self.popen.terminate()
+    async def stop(self) -> None:
+        if self.running.returncode is None:
+            self.running.terminate()
             try:
-                self.popen.wait(2)
-            except subprocess.TimeoutExpired:
-                self.popen.kill()
-        self.popen.wait()
-        for reader in self.readers:
-            reader.join(2)
-
-    def stats(self) -> list[dict[str, Any]]:
-        found = []
-        for line in self.out:
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
-
-
-@dataclass
-class Row:
-    """One line of the table."""
-
-    hop: str
-    language: str
-    tap: Tap
-    process: Process
-    stats: dict[str, Any] = field(default_factory=dict)
+                await asyncio.wait_for(self.running.wait(), 5)
+            except TimeoutError:
+                self.running.kill()
+        await self.running.wait()
+        await self._reads
 
 
 class Relay:
-    """The chain, its taps, and what came of it."""
+    """The modules, their host, and what came of it."""
 
     def __init__(self, args: argparse.Namespace, console: Console, work: Path) -> None:
         self.args = args
         self.console = console
-        self.input: Path = args.input
-        self.size = self.input.stat().st_size
+        self.work = work
+        self.size = args.input.stat().st_size
+        self.programs: list[Program] = []
+        self.sent = self.waits = 0
+        self.waited = self.seconds = 0.0
+        self.equal = False
+        self.legs: list[Leg] = []
+        self.module = Module("python", settings=ConnectionSettings(window=WINDOW))
+        self.module.service(
+            "relay.sink", kind=InteractionKind.BIDI_STREAM, requires="relay.stream"
+        )(self.sink)
 
-        names = ["go", "c", "rust"]
-        sockets = {name: work / f"{name}.sock" for name in [*names, "sink"]}
-        taps = {name: Tap(work / f"{name}.tap") for name in ["source", *names, "sink"]}
-        taps["go"].capture = args.capture
-        listens = dict(sockets)
-        order = ["python", *names]
-        behind = dict(zip(order, [*names, "sink"], strict=True))
-        for hop, change in self._changes():
-            later = behind[hop]
-            listens[later] = work / f"{later}-itself.sock"
-            Proxy(sockets[later], listens[later], change)
+    async def run(self) -> str | None:
+        """Runs it to its end, and gives what was wrong with it."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop)
+            chain = ["python", *HOPS, "python"]
+            for caller, provider in zip(chain, chain[1:], strict=False):
+                service = "relay.sink" if provider == "python" else f"relay.{provider}"
+                file = stack.enter_context(self.args.input.open("rb"))
+                self.legs.append(Leg(caller, provider, service, file, WINDOW))
+            try:
+                await self._start(stack)
+                client = await stack.enter_async_context(
+                    self.module.running(await self._url(stack, "python"), grace=0)
+                )
+                await self._announced()
+                async with asyncio.timeout(self.args.quiet) as quiet:
+                    watch = asyncio.create_task(self._watch(quiet))
+                    try:
+                        await self.source(client)
+                        for leg in self.legs:
+                            await leg.ended.wait()
+                    finally:
+                        watch.cancel()
+            except TimeoutError:
+                behind = min(self.legs, key=lambda leg: leg.payload_bytes)
+                return self._fault() or f"{behind} stands still: {behind.payload_bytes:,} bytes"
+            except (IxtError, RelayError, OSError) as error:
+                # The taps may owe what went before it.
+                await asyncio.sleep(0.3)
+                return self._fault() or self._lost() or str(error)
+            return self._fault() or self._unkept()
 
-        endpoint = [
-            sys.executable,
-            str(HERE / "python" / "endpoint.py"),
-            *("--connect", str(sockets["go"])),
-            *("--listen", str(listens["sink"])),
-            *("--tap-out", str(taps["source"].path)),
-            *("--tap-in", str(taps["sink"].path)),
-            *("--input", str(self.input)),
-        ]
-        self.python = Process("python", endpoint)
-        self.processes = []
-        for name in names:
-            command = [
-                str(getattr(args, name)),
-                *("--listen", str(listens[name])),
-                *("--connect", str(sockets[behind[name]])),
-                *("--tap", str(taps[name].path)),
-            ]
-            self.processes.append(Process(name, command))
-        self.rows = [
-            Row("source", "python", taps["source"], self.python),
-            *(
-                Row(f"hop {number}", process.name, taps[process.name], process)
-                for number, process in enumerate(self.processes, 1)
-            ),
-            Row("sink", "python", taps["sink"], self.python),
-        ]
-        self.processes.append(self.python)
-        self.readers = [TapReader(row.tap, row.process.is_gone) for row in self.rows]
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        """Starts the host, the taps and the hops."""
+        host = await self._spawn("host", self.args.ixt, "host", "--grace", "0", self.url)
+        await host.says("listening")
+        capture = stack.enter_context(self.args.capture.open("wb"))
+        for leg in self.legs:
+            target = f"service:{leg.service}"
+            tap = await self._spawn(
+                "tap", self.args.ixt, "tap", "--host", self.url, "--target", target, "-"
+            )
+            await tap.says("copying")
+            copy = capture if leg.service == "relay.c" else None
+            reads = asyncio.create_task(self._tapped(leg, tap, copy))
+            stack.callback(reads.cancel)
+        for name in HOPS:
+            await self._spawn(name, getattr(self.args, name), await self._url(stack, name))
 
-    def _changes(self) -> list[tuple[str, Any]]:
-        changes: list[tuple[str, Any]] = []
-        if self.args.flip is not None:
-            hop, _, offset = self.args.flip.partition(":")
-            changes.append((hop, Flip(int(offset))))
-        if self.args.two_segments:
-            changes.append(("python", TwoSegments()))
-        return changes
+    @property
+    def url(self) -> str:
+        return f"unix://{self.work}/host.sock"
 
-    def run(self) -> bool:
-        """Runs the chain to its end; false where it was given up because nothing happened."""
-        try:
-            for reader in self.readers:
-                reader.start()
-            for process in self.processes:
-                process.start()
-            return self._watch()
-        finally:
-            # The ends first: the hops notice, and bring their taps to an end by themselves.
-            self.python.stop()
-            self._settle(2)
-            for process in self.processes:
-                process.stop()
-            for reader in self.readers:
-                reader.join(5)
-            for row in self.rows:
-                for stats in row.process.stats():
-                    if stats.get("role", row.hop) == row.hop:
-                        row.stats = stats
+    async def _url(self, stack: contextlib.AsyncExitStack, name: str) -> str:
+        """Where a module finds the host: behind a proxy, where what it sends is to be changed."""
+        change: Change | None = None
+        if self.args.flip and self.args.flip[0] == name:
+            change = Flip(self.args.flip[1])
+        elif self.args.two_segments and name == "python":
+            change = two_segments
+        if change is None:
+            return self.url
+        proxy = Proxy(self.work / f"{name}.sock", self.work / "host.sock", change)
+        stack.callback((await proxy.start()).close)
+        return f"unix://{self.work}/{name}.sock"
 
-    def _watch(self) -> bool:
-        last, since = -1, time.monotonic()
-        with self._progress() as progress:
-            task = progress.add_task("relaying", total=self.size) if progress else None
-            shown = 0
-            while True:
-                running = [process for process in self.processes if not process.is_gone()]
-                done = self.rows[-1].tap.payload_bytes
-                if progress is not None and task is not None:
-                    progress.update(task, completed=done)
-                elif self.size and done * 10 // self.size > shown:
-                    shown = done * 10 // self.size
-                    self.console.print(f"relayed {shown * 10} % of {self.size:,} bytes")
-                if not running:
-                    return True
-                if any(process.failed for process in self.processes):
-                    # The others notice by themselves, or are ended.
-                    self._settle(3)
-                    return True
-                seen = sum(sum(row.tap.frames.values()) for row in self.rows) - len(running)
-                if seen != last:
-                    last, since = seen, time.monotonic()
-                elif time.monotonic() - since > self.args.quiet:
-                    return False
-                time.sleep(0.05)
+    async def _spawn(self, name: str, *command: str | Path) -> Program:
+        stdout = PIPE if name == "tap" else DEVNULL
+        running = await asyncio.create_subprocess_exec(*command, stdout=stdout, stderr=PIPE)
+        self.programs.append(Program(name, running))
+        return self.programs[-1]
 
-    def _settle(self, seconds: float) -> None:
-        """Waits for all to end by themselves."""
-        limit = time.monotonic() + seconds
-        while time.monotonic() < limit and not all(p.is_gone() for p in self.processes):
-            time.sleep(0.02)
+    async def _tapped(self, leg: Leg, tap: Program, copy: object) -> None:
+        assert tap.running.stdout
+        while data := await tap.running.stdout.read(1 << 18):
+            leg.take(data)
+            if copy is not None:
+                copy.write(data)  # type: ignore[attr-defined]
+        leg.over()
 
-    def _progress(self) -> Any:
-        if not self.console.is_terminal:
-            return _Nothing()
-        return Progress(
-            TextColumn("[bold]Python → Go → C → Rust → Python"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
+    async def _ixt(self, *command: str) -> str:
+        running = await asyncio.create_subprocess_exec(
+            self.args.ixt, "--color", "never", *command, "--host", self.url, stdout=PIPE
         )
+        return (await running.communicate())[0].decode()
+
+    async def _announced(self) -> None:
+        """Waits until all services are there, and tells of a hop that ends before."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for program in self.programs:
+                    if program.running.returncode is not None:
+                        await program.stop()
+                        raise RelayError(f"{program.name} failed: {program.why()}")
+                found = await self._ixt("modules")
+                if all(f" {leg.service} " in found for leg in self.legs):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def _watch(self, quiet: asyncio.Timeout) -> None:
+        """Puts the end of the patience off while something happens."""
+        last = -1
+        while True:
+            seen = self.sent + sum(leg.frames.total() for leg in self.legs)
+            if seen != last:
+                last = seen
+                quiet.reschedule(asyncio.get_running_loop().time() + self.args.quiet)
+            await asyncio.sleep(0.05)
+
+    async def _stop(self) -> None:
+        for program in reversed(self.programs):
+            await program.stop()
+
+    # The two ends.
+
+    async def source(self, client: Client) -> None:
+        """Sends the file, and checks the answer."""
+        actor = ActorIdentity(OperatorSubject("alice"), capabilities=["relay.*"])
+        metadata = {metadata_keys.TENANT: "acme", metadata_keys.INGRESS_KIND: "relay"}
+        sha = hashlib.sha256()
+        began = time.perf_counter()
+        call = client.bidi_stream("relay.go", timeout=DEADLINE, actor=actor, metadata=metadata)
+        with self.args.input.open("rb") as file:
+            async with call as stream:
+                while chunk := file.read(CHUNK):
+                    sha.update(chunk)
+                    if not stream.try_send(chunk):
+                        waits = time.perf_counter()
+                        await stream.send(chunk)
+                        self.waits += 1
+                        self.waited += time.perf_counter() - waits
+                    self.sent += 1
+                stream.close()
+                answers = [json.loads(answer) async for answer in stream]
+        self.seconds = time.perf_counter() - began
+        if answers != [{"bytes": self.size, "sha256": sha.hexdigest()}] or not self.equal:
+            raise RelayError("what the sink says that it got is not the file")
+
+    async def sink(self, stream: Bytes, ctx: CallContext) -> None:
+        """Compares what comes with the file, and answers with what it got."""
+        sha = hashlib.sha256()
+        count = size = 0
+        equal = True
+        with self.args.input.open("rb") as file:
+            async for payload in stream:
+                count += 1
+                size += len(payload)
+                sha.update(payload)
+                equal = equal and payload == file.read(len(payload))
+                # No tap is left so far behind that it would lose a frame.
+                for leg in self.legs:
+                    await leg.has(count - TAP_BEHIND)
+                if count == READS_AT_ONCE:
+                    await self._stand_still()
+            self.equal = equal and not file.read(1)
+        await stream.send(json.dumps({"bytes": size, "sha256": sha.hexdigest()}).encode())
+
+    async def _stand_still(self) -> None:
+        """Reads nothing until the source has long had to wait, and shows what the host says of it."""
+        seen = -1
+        while seen != self.sent:
+            seen = self.sent
+            await asyncio.sleep(0.25)
+        of = -(-self.size // CHUNK)
+        self.say(
+            f"the sink stops reading after {READS_AT_ONCE} messages: the source stands still after {seen} of {of}"
+        )
+        for line in (await self._ixt("streams")).splitlines():
+            self.say(f"    {line.rstrip()}")
+        self.say("the sink reads on")
+
+    def say(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    # What came of it.
+
+    def _fault(self) -> str | None:
+        for leg in self.legs:
+            if leg.broken is not None:
+                return f"{leg} carried what does not decode: {leg.broken}"
+            if leg.differs is not None:
+                return f"{leg} differs first: data frame {leg.differs} is not what the file has"
+        return None
+
+    def _lost(self) -> str | None:
+        """Who lost the connection to the host, and why."""
+        for program in self.programs:
+            if program.name in HOPS and program.lines:
+                return f"{program.name} failed: {program.why()}"
+        why = self.module.health.last_error
+        return f"python failed: {why}" if why else None
+
+    def _unkept(self) -> str | None:
+        for leg in self.legs:
+            if leg.payload_bytes != self.size:
+                return f"{leg} carried {leg.payload_bytes:,} of {self.size:,} bytes"
+            reframed = self.args.two_segments and leg is self.legs[0]
+            if leg.canonical != leg.frames.total() and not reframed:
+                return f"{leg} carried frames that are not canonical"
+            if leg.most_credit > WINDOW or leg.most_waiting > UNDER_WAY:
+                return f"{leg} let credit go beyond its window"
+        return None
 
     def table(self) -> Table:
-        title = f"{self.input.name}, {self.size:,} bytes"
+        title = f"{self.args.input.name}, {self.size:,} bytes"
+        if self.seconds:
+            title += f" in {self.seconds:.2f} s; the source waited for credit {self.waits} times, {self.waited:.2f} s"
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        for name in ("hop", "language"):
+        for name in ("leg", "service"):
             table.add_column(name, no_wrap=True)
-        for name in ("open", "data", "credit", "close", "payload\nbytes"):
+        for name in (
+            *("open", "data", "credit", "close", "canonical", "payload\nbytes"),
+            *("most\ncredit", "most\nwaiting"),
+        ):
             table.add_column(name, justify="right", no_wrap=True)
-        for kind in HASHED:
-            table.add_column(f"SHA-256\nof {kind}", no_wrap=True)
-        for name in ("most\ncredit", "credit\nwaits", "credit\nwaited", "MB/s"):
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in self.rows:
-            stats = row.stats
-            seconds = stats.get("seconds") or 0.0
-            rate = f"{row.tap.payload_bytes / seconds / 1e6:.1f}" if seconds else "-"
-            wait = stats.get("credit_wait_ms")
-            frames = stats.get("frames", row.tap.frames)
+        table.add_column("SHA-256 of\nthe payload", no_wrap=True)
+        for leg in self.legs:
             table.add_row(
-                row.hop,
-                {"go": "Go", "c": "C", "rust": "Rust", "python": "Python"}[row.language],
-                *(str(frames.get(kind, 0)) for kind in ("open", "data", "credit", "close")),
-                f"{row.tap.payload_bytes:,}",
-                *(row.tap.digest(kind)[:16] for kind in HASHED),
-                str(stats.get("max_outstanding", "-")),
-                str(stats.get("credit_waits", "-")),
-                "-" if wait is None else f"{wait / 1000:.3f} s",
-                rate,
+                f"{LANGUAGES[leg.caller]} → {LANGUAGES[leg.provider]}",
+                leg.service,
+                *(str(leg.frames[kind]) for kind in ("open", "data", "credit", "close")),
+                str(leg.canonical),
+                f"{leg.payload_bytes:,}",
+                str(leg.most_credit),
+                str(leg.most_waiting),
+                leg.sha256[:16],
             )
         return table
-
-    def verdict(self, finished: bool) -> tuple[bool, str]:
-        """Whether all is well, and the line that says so."""
-        fault = self._fault(finished)
-        if fault is not None:
-            return False, fault
-        return True, (
-            "all wire digests are equal at every hop, the payload equals the input, "
-            f"and credit never went beyond the window of {WINDOW}"
-        )
-
-    def _fault(self, finished: bool) -> str | None:
-        different = self._first_difference()
-        if different is not None:
-            row, at = different
-            return f"{self._named(row)} differs first: frame {at} is not what the source sent"
-        if not finished:
-            row = self._first_behind()
-            return f"{self._named(row)} stands still: {len(row.tap.forward)} frames came from it"
-        failed = self._first_failure()
-        if failed is not None:
-            says = failed.said or f"exit status {failed.popen.returncode if failed.popen else '?'}"
-            return f"{failed.name} failed first: {says}"
-        for row in self.rows:
-            if row.tap.broken is not None:
-                return f"{self._named(row)} wrote a tap that does not decode: {row.tap.broken}"
-            if row.tap.digests() != self.rows[0].tap.digests():
-                return f"{self._named(row)} differs first: its digests are not the source's"
-            if not row.stats:
-                return f"{self._named(row)} said nothing of itself"
-            if row.tap.payload_bytes != self.size:
-                return f"{self._named(row)} passed on {row.tap.payload_bytes} of {self.size} bytes"
-            if row.stats.get("payload_equal", True) is not True:
-                return f"{self._named(row)} says that the payload differs from the input"
-            if int(row.stats["max_outstanding"]) > WINDOW:
-                return f"{self._named(row)} saw {row.stats['max_outstanding']} credits outstanding"
-        for row in self.rows[1:-1]:
-            if row.tap.most_outstanding > WINDOW or row.tap.least_outstanding < 0:
-                return f"{self._named(row)} let credit go beyond the window of {WINDOW}"
-        return None
-
-    def _named(self, row: Row) -> str:
-        return row.language if row.hop.startswith("hop") else f"{row.language} ({row.hop})"
-
-    def _first_difference(self) -> tuple[Row, int] | None:
-        """The first hop that sent another frame than the source, and the number of the frame."""
-        sent = self.rows[0].tap.forward
-        for number, row in enumerate(self.rows[1:], 1):
-            for at, (here, there) in enumerate(zip(row.tap.forward, sent, strict=False)):
-                if here != there:
-                    # A hop that broke off may owe its tap the frame, so the first to be wrong is
-                    # the one behind the last that is known to have been right.
-                    right = [n for n in range(number) if len(self.rows[n].tap.forward) > at]
-                    return self.rows[right[-1] + 1], at
-        return None
-
-    def _first_failure(self) -> Process | None:
-        """Who failed by itself; a hop whose neighbour went fails too, and says so."""
-        failed = [process for process in self.processes if process.failed]
-        own = [process for process in failed if process.said and not NEIGHBOUR.search(process.said)]
-        return min(own or failed, key=lambda process: process.ended_at, default=None)
-
-    def _first_behind(self) -> Row:
-        """Once nothing moves, what a hop took it has sent: the first with fewer holds all up."""
-        for before, row in zip(self.rows, self.rows[1:], strict=False):
-            if len(row.tap.forward) < len(before.tap.forward):
-                return row
-        return self.rows[-1]
-
-
-class _Nothing:
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def default_input(target: Path) -> Path | None:
     """The largest file of at least 8 MiB that the build itself produced."""
     release = target / "release"
-    built = [release / "libixt.so", release / "libixt.a"]
-    if (release / "deps").is_dir():
-        built += (release / "deps").iterdir()
+    built: list[Path] = []
+    for folder in (release, release / "deps"):
+        built += folder.iterdir() if folder.is_dir() else ()
     sizes = [(path.stat().st_size, path) for path in built if path.is_file()]
     largest = max((found for found in sizes if found[0] >= SMALLEST), default=None)
     return None if largest is None else largest[1]
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: Iterable[str] | None = None) -> argparse.Namespace:
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    build = ROOT / "build"
+    release, build = target / "release", ROOT / "build"
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--input", type=Path, help="the file to relay (default: the largest built)")
-    parser.add_argument("--go", type=Path, default=build / "relay-go", help="the Go hop")
-    parser.add_argument("--c", type=Path, default=build / "relay-c", help="the C hop")
+    programs = {
+        "ixt": (release / "ixt", "the command line"),
+        "go": (build / "relay-go", "the Go hop"),
+        "c": (build / "relay-c", "the C hop"),
+        "rust": (release / "relay-rust", "the Rust hop"),
+    }
+    for name, (path, what) in programs.items():
+        parser.add_argument(f"--{name}", type=Path, default=path, help=what)
     parser.add_argument(
-        "--rust", type=Path, default=target / "release" / "relay-rust", help="the Rust hop"
-    )
-    parser.add_argument(
-        "--capture", type=Path, default=build / "relay" / "go.ixt", help="gets all that Go sends"
+        "--capture",
+        type=Path,
+        default=build / "relay" / "go.ixt",
+        help="gets all between Go and C",
     )
     parser.add_argument("--flip", metavar="HOP:OFFSET", help=argparse.SUPPRESS)
     parser.add_argument("--two-segments", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--quiet", type=float, default=QUIET_SECONDS, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.flip is not None and not re.fullmatch(r"(python|go|c|rust):\d+", args.flip):
-        parser.error("--flip takes python, go, c or rust, a colon, and an offset")
+    parser.add_argument("--quiet", type=float, default=PATIENCE, help=argparse.SUPPRESS)
+    args = parser.parse_args(words)
+    if args.flip is not None:
+        if not re.fullmatch(r"(python|go|c|rust):\d+", args.flip):
+            parser.error("--flip takes python, go, c or rust, a colon, and an offset")
+        hop, _, offset = args.flip.partition(":")
+        args.flip = (hop, int(offset))
     args.input = args.input or default_input(target)
     if args.input is None:
         parser.error(f"no file of {SMALLEST:,} bytes below {target}/release; name one by --input")
     if not args.input.is_file():
         parser.error(f"{args.input} is no file")
-    for name in ("go", "c", "rust"):
+    for name in programs:
         if not os.access(getattr(args, name), os.X_OK):
-            parser.error(f"the {name} hop is not built: {getattr(args, name)}")
+            parser.error(f"{getattr(args, name)} is not built")
     return args
 
 
 def main() -> int:
     args = arguments()
+    args.capture.parent.mkdir(parents=True, exist_ok=True)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="ixt-relay-") as work:
         relay = Relay(args, console, Path(work))
-        finished = relay.run()
+        relay.say("a host, and modules in Python, Go, C and Rust: Python → Go → C → Rust → Python")
+        fault = asyncio.run(relay.run())
     # Never narrower than the table: a wrapped line reads better than a cut digest.
     Console(width=max(console.width, TABLE_WIDTH)).print(relay.table())
-    good, says = relay.verdict(finished)
-    if good:
-        capture = f"capture of hop 1, Go: {_short(args.capture)}"
-        console.print(capture, highlight=False, soft_wrap=True)
-    console.print(("OK: " if good else "FAILED: ") + says, highlight=False, soft_wrap=True)
-    return 0 if good else 1
-
-
-def _short(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    if fault is not None:
+        relay.say(f"FAILED: {fault}")
+        return 1
+    capture = args.capture
+    if capture.is_relative_to(ROOT):
+        capture = capture.relative_to(ROOT)
+    relay.say(f"capture of Go → C, for ixt inspect: {capture}")
+    relay.say(
+        "OK: the payload equals the file on every leg, every frame is canonical, "
+        f"and credit never went beyond the window of {WINDOW}"
+    )
+    return 0
 
 
 if __name__ == "__main__":

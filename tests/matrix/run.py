@@ -1,6 +1,6 @@
 """Every language calls every language, all four kinds, through a host; see README.md beside this.
 
-run.py --ixt COMMAND --rust PROGRAM --go PROGRAM
+run.py --ixt COMMAND --rust PROGRAM --go PROGRAM --c PROGRAM
 """
 
 from __future__ import annotations
@@ -98,12 +98,13 @@ class Host:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the matrix.")
-    for name in ("ixt", "rust", "go"):
+    for name in ("ixt", "rust", "go", "c"):
         parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
     arguments = parser.parse_args()
     programs = {
         "rust": [arguments.rust],
         "go": [arguments.go],
+        "c": [arguments.c],
         "python": [sys.executable, str(HERE / "python/program.py")],
     }
     want = expected()

@@ -1,18 +1,21 @@
 #!/bin/sh
-# Builds the module in C against what bindings/c/build.sh finished: build.sh [PROGRAM [SOURCE]]
+# Builds a program in C against what bindings/c/build.sh finished: build.sh [PROGRAM [SOURCE...]]
 #
 #   PROGRAM   where to (build/module-c)
-#   SOURCE    module.c, or test.c
+#   SOURCE    the program's own files (module.c and loop.c, beside this)
+#   CFLAGS, LDLIBS   more for the compiler, before and after
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}/${IXT_PROFILE:-release}
 program=${1:-$root/build/module-c}
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- "$here/module.c" "$here/loop.c"
 
 mkdir -p "$(dirname -- "$program")"
 export PKG_CONFIG_PATH="$target"
 # The static library by its path, so that the program runs from anywhere.
 private=$(pkg-config --libs --static ixt | sed 's/.*-lixt//')
 ${CC:-cc} -std=c11 -O2 -g -Wall -Wextra -Werror -pedantic ${CFLAGS:-} \
-    $(pkg-config --cflags ixt) "$here/${2:-module.c}" -o "$program" "$target/libixt.a" $private
+    $(pkg-config --cflags ixt) -I"$here" "$@" -o "$program" "$target/libixt.a" $private ${LDLIBS:-}

@@ -1,113 +1,53 @@
-// The Go hop of the relay: takes frames from a socket, decodes, checks and encodes each again, and passes
-// it on under credit.
+// The Go hop of the relay: it provides relay.go and passes every message on to relay.c, and every answer back.
 package main
 
 import (
-	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"net"
+	"context"
+	"log"
 	"os"
-	"time"
+	"os/signal"
+	"syscall"
 
 	sdk "github.com/h-dv/ixt/bindings/go"
 )
 
 func main() {
-	listen := flag.String("listen", "", "where the hop before this one connects to")
-	connect := flag.String("connect", "", "where the hop behind this one listens")
-	tap := flag.String("tap", "", "where every frame that this hop sends is written, too")
-	flag.Parse()
-	stats, err := relay(*listen, *connect, *tap)
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "relay-go: %v\n", err)
-		os.Exit(1)
+	if len(os.Args) != 2 {
+		log.Fatal("the host's URL is missing")
 	}
-	fmt.Println(stats)
-}
-
-// read is what a socket gave. The reader waits until it has been used.
-type read struct {
-	from  side
-	bytes []byte
-	err   error
-}
-
-func relay(listen, connect, tapPath string) (string, error) {
-	tapFile, err := os.OpenFile(tapPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return "", err
-	}
-	defer tapFile.Close()
-
-	if err := os.Remove(listen); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	listener, err := net.Listen("unix", listen)
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	var sockets [2]net.Conn
-	if sockets[down], err = dial(connect); err != nil {
-		return "", err
-	}
-	if sockets[up], err = listener.Accept(); err != nil {
-		return "", err
-	}
-
-	hop, err := newHop()
-	if err != nil {
-		return "", err
-	}
-	defer hop.release()
-	reads, used := make(chan read), make(chan struct{})
-	for _, from := range []side{up, down} {
-		go receive(from, sockets[from], reads, used)
-	}
-	for !hop.hasEnded() {
-		got := <-reads
-		failed := hop.take(got.from, got.bytes)
-		for _, out := range hop.takeOutput() {
-			if _, err := tapFile.Write(out.frames); err != nil {
-				return "", err
-			}
-			if _, err := sockets[out.to].Write(out.frames); err != nil {
-				return "", err
-			}
-		}
-		switch {
-		case failed != nil:
-			return "", failed
-		case got.err != nil && !hop.hasEnded():
-			return "", fmt.Errorf("%s: the %v peer went before the end", sdk.ErrTruncated.String(), got.from)
-		case got.err == nil:
-			used <- struct{}{}
-		}
-	}
-	return hop.stats.line(), nil
-}
-
-func receive(from side, socket io.Reader, reads chan<- read, used <-chan struct{}) {
-	buffer := make([]byte, 1<<17)
-	for {
-		n, err := socket.Read(buffer)
-		reads <- read{from, buffer[:n], err}
+	// A message is done with when the next one is taken, so this hop reads no faster than the next hop.
+	module := sdk.NewModule("go", sdk.WithConnection(sdk.ConnectionConfig{Window: 8}))
+	client := module.Client()
+	module.Handle("relay.go", sdk.BidiStream, func(ctx context.Context, call *sdk.Call) error {
+		// For this call, so that it has its deadline and no more authority, and ends with it.
+		next, err := client.BidiStream(ctx, "relay.c")
 		if err != nil {
-			return
+			return err
 		}
-		<-used
+		forward := make(chan error, 1)
+		go func() { forward <- passOn(call, next) }()
+		if err := passOn(next, call); err != nil {
+			return err
+		}
+		return <-forward
+	}, sdk.Requires("relay.stream"))
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := module.Serve(ctx, os.Args[1]); err != nil {
+		log.Fatal(err)
 	}
 }
 
-// dial tries for ten seconds: the hops start in any order.
-func dial(path string) (socket net.Conn, err error) {
-	for range 500 {
-		if socket, err = net.Dial("unix", path); err == nil {
-			return socket, nil
+// passOn sends what one stream receives on another one, to its end.
+func passOn(from, to *sdk.Call) error {
+	for message, err := range from.All() {
+		if err != nil {
+			return err
 		}
-		time.Sleep(20 * time.Millisecond)
+		if err := to.Send(message); err != nil {
+			return err
+		}
 	}
-	return nil, err
+	return to.CloseSend()
 }

@@ -1,8 +1,9 @@
 //! The host's own module: what it tells of itself, to callers with the capability `ixt.admin`.
 //!
 //! The service `ixt.admin` answers server streams. The request is JSON: `{"list":"modules"}` and
-//! `{"list":"streams"}` give one message of JSON for each, `{"tap":{"module":…,"target":…}}` gives the frames of
-//! chosen streams as they come, one a message, until the call is cancelled.
+//! `{"list":"streams"}` give one message of JSON for each, `{"tap":{"module":…,"target":…}}` gives an
+//! empty message once it copies, and then the frames of chosen streams as they come, one a message, until the call is
+//! cancelled.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -63,6 +64,8 @@ async fn answer(host: Weak<Hosting>, call: Arc<Call>) -> Result<(), CallError> {
             let filter = TapFilter { module, target };
             let id = host.upgrade().ok_or_else(gone)?.look(|host| host.open_tap(filter));
             let _closes = Closes { host: host.clone(), id };
+            // What begins after this is copied from its open on.
+            call.send([]).await?;
             loop {
                 let frame = host.upgrade().ok_or_else(gone)?.look(|host| host.poll_tap(id));
                 match frame {

@@ -1,99 +1,42 @@
-//! The Rust hop of the relay: takes frames from a socket, decodes, checks and encodes each again, and
-//! passes it on under credit.
+//! The Rust hop of the relay: it provides `relay.rust` and passes every message on to `relay.sink`, and every
+//! answer back.
 
-mod hop;
-mod stats;
+use std::sync::{Arc, OnceLock};
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::time::Duration;
+use ixt::core::connection::Config;
+use ixt::{Call, CallError, Client, Module, Service};
 
-use clap::Parser;
-use hop::{Failed, Hop, Side};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufWriter};
-use tokio::net::unix::OwnedWriteHalf;
-use tokio::net::{UnixListener, UnixStream};
-
-/// The Rust hop of the relay.
-#[derive(Parser)]
-struct Args {
-    /// Where the hop before this one connects to
-    #[arg(long)]
-    listen: PathBuf,
-    /// Where the hop behind this one listens
-    #[arg(long)]
-    connect: PathBuf,
-    /// Where every frame that this hop sends is written, too
-    #[arg(long)]
-    tap: PathBuf,
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    match relay(&Args::parse()).await {
-        Ok(stats) => {
-            println!("{stats}");
-            ExitCode::SUCCESS
-        }
-        Err(Failed(why)) => {
-            eprintln!("relay-rust: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn relay(args: &Args) -> Result<String, Failed> {
-    let mut tap =
-        BufWriter::new(tokio::fs::OpenOptions::new().create(true).append(true).open(&args.tap).await?);
-    let _ = std::fs::remove_file(&args.listen);
-    let listener = UnixListener::bind(&args.listen)?;
-    let (mut from_down, mut to_down) = connect(&args.connect).await?.into_split();
-    let (mut from_up, mut to_up) = listener.accept().await?.0.into_split();
-
-    let mut hop = Hop::new();
-    let (mut up, mut down) = (Vec::with_capacity(1 << 17), Vec::with_capacity(1 << 17));
-    while !hop.has_ended() {
-        let (side, read) = tokio::select! {
-            read = from_up.read_buf(&mut up) => (Side::Up, read?),
-            read = from_down.read_buf(&mut down) => (Side::Down, read?),
-        };
-        if read == 0 {
-            return Err(Failed(format!("Truncated: the {side} peer went before the end")));
-        }
-        match side {
-            Side::Up => hop.take(side, &mut up)?,
-            Side::Down => hop.take(side, &mut down)?,
-        }
-        pass_on(&mut hop, &mut tap, &mut to_up, &mut to_down).await?;
-    }
-    Ok(hop.stats())
-}
-
-/// Connects, and tries again for ten seconds: the hops start in any order.
-async fn connect(path: &Path) -> Result<UnixStream, Failed> {
-    for _ in 0..500 {
-        if let Ok(stream) = UnixStream::connect(path).await {
-            return Ok(stream);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(UnixStream::connect(path).await?)
-}
-
-async fn pass_on(
-    hop: &mut Hop,
-    tap: &mut BufWriter<tokio::fs::File>,
-    to_up: &mut OwnedWriteHalf,
-    to_down: &mut OwnedWriteHalf,
-) -> Result<(), Failed> {
-    for (side, frames) in hop.take_output() {
-        tap.write_all(&frames).await?;
-        match side {
-            Side::Up => to_up.write_all(&frames).await?,
-            Side::Down => to_down.write_all(&frames).await?,
-        }
-    }
-    // What a hop has sent shows in its tap even when it fails with the next frame.
-    tap.flush().await?;
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let url = std::env::args().nth(1).ok_or("the host's URL is missing")?;
+    // Handlers call by the module's own connection, which is there when the first of them runs.
+    let client: Arc<OnceLock<Client>> = Arc::default();
+    let calls = Arc::clone(&client);
+    // A message is done with when it is taken, so this hop reads no faster than the next one.
+    let mut config = Config::default();
+    (config.window, config.initial_credit) = (8, 8);
+    let module = Module::builder("rust")
+        .connection(config)
+        .service(Service::new("relay.rust").requires("relay.stream"), move |_, call: Arc<Call>| {
+            let client = calls.get().cloned();
+            async move {
+                // For this call, so that it has its deadline and no more authority.
+                let next = client.ok_or(CallError::NoAnswer)?.service("relay.sink").bidi_stream()?;
+                tokio::try_join!(pass_on(&call, &next), pass_on(&next, &call))?;
+                Ok(())
+            }
+        })
+        .connect_patiently(&url)
+        .await?;
+    let _ = client.set(module.client());
+    module.serve().await?;
     Ok(())
+}
+
+/// Sends what one stream receives on another one, to its end.
+async fn pass_on(from: &Call, to: &Call) -> Result<(), CallError> {
+    while let Some(message) = from.recv().await? {
+        to.send(message).await?;
+    }
+    to.close()
 }

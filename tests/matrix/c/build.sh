@@ -1,0 +1,7 @@
+#!/bin/sh
+# Builds C's program of the matrix: build.sh [PROGRAM]; its loop is the one of the module in C, its TLS OpenSSL's.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+module=$here/../../../examples/module/c
+CFLAGS="${CFLAGS:-} $(pkg-config --cflags openssl)" LDLIBS=$(pkg-config --libs openssl) \
+    exec "$module/build.sh" "${1:-$here/../../../build/matrix-c}" "$here/main.c" "$here/tls.c" "$module/loop.c"
