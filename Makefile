@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system demo-system test-matrix bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix demo-system test-matrix bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -38,7 +38,7 @@ toolchain:
 
 # What the tests of all languages need beyond it, said before anything is built.
 toolchain-test: toolchain
-	@tools/toolchain.sh java maven ruby
+	@tools/toolchain.sh java maven ruby openssl
 
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
@@ -76,6 +76,12 @@ system: clib
 	@mkdir -p $(BUILD)
 	examples/module/c/build.sh $(BUILD)/module-c
 	cd examples/system/go && go build -o $(CURDIR)/$(BUILD)/system-go .
+
+# The program in C brings OpenSSL's TLS along.
+matrix: clib
+	@tools/toolchain.sh openssl
+	@mkdir -p $(BUILD)
+	tests/matrix/c/build.sh $(BUILD)/matrix-c
 	cd tests/matrix/go && go build -o $(CURDIR)/$(BUILD)/matrix-go .
 
 ## -- the main job -----------------------------------------------------------------------------------
@@ -84,7 +90,7 @@ demo-system: build system ## a host and modules in Python, Go, Rust and C: a cha
 	$(PY) examples/system/system.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-system \
 		--go $(BUILD)/system-go --c $(BUILD)/module-c
 
-demo: build ## relay a file through Python, Go, C and Rust, and compare every byte
+demo: build ## stream a file through a host and modules in Python, Go, C and Rust, and compare every byte
 	$(PY) examples/relay/relay.py $(if $(INPUT),--input "$(INPUT)") $(FLAGS)
 
 ## -- tests ------------------------------------------------------------------------------------------
@@ -147,8 +153,8 @@ test-instructions: $(RELEASE)/ixt-instructions
 	$(PYTHON) benches/instructions.py --check $<
 
 # Every language calls every language, all four kinds, on a Unix socket and on TCP with TLS.
-test-matrix: build system
-	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go
+test-matrix: build matrix
+	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go --c $(BUILD)/matrix-c
 
 # Damaged messages: the same verdict in every language.
 differential: build

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Says clearly which tool a recipe needs and the machine lacks; nothing is installed here.
-# usage: tools/toolchain.sh TOOL...   (rust go python c pkg-config java maven ruby capnp valgrind)
+# usage: tools/toolchain.sh TOOL...   (rust go python c pkg-config openssl java maven ruby capnp valgrind)
 missing=0
 
 lack() {
@@ -38,6 +38,9 @@ for tool in "$@"; do
         ;;
     pkg-config)
         command -v pkg-config >/dev/null || lack "pkg-config" "Debian: apt-get install pkg-config"
+        ;;
+    openssl)
+        pkg-config --exists openssl || lack "OpenSSL's headers" "Debian: apt-get install libssl-dev"
         ;;
     java)
         have=$(javac -version 2>&1 | sed -n 's/^javac //p')

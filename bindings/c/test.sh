@@ -145,6 +145,9 @@ ok "compile the module, sanitized" env CFLAGS="$sanitized" "$module/build.sh" "$
 ok "compile the module's test, sanitized" env CFLAGS="$sanitized" "$module/build.sh" "$work/module-test-sanitized" "$module/test.c"
 ok "the module" "$work/module-test" "$work/module" "$work/module.sock"
 ok "the module, sanitized" "$work/module-test-sanitized" "$work/module-sanitized" "$work/module.sock"
+# The guide's first block is a whole program.
+awk '/^```c$/ { on = 1; next } /^```$/ && on { exit } on' "$root/docs/guides/c.md" > "$work/guide.c"
+ok "the guide's module" "$module/build.sh" "$work/guide" "$work/guide.c" "$module/loop.c"
 if command -v valgrind > "$work/log"; then
     printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$check" "$work/module" > "$work/module-valgrind"
     chmod +x "$work/module-valgrind"

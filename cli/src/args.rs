@@ -31,7 +31,7 @@ Examples:
   What a caller may do, from the context that it sent:
     ixt decode context < context.hex
 
-  The traffic of one hop of the relay (make demo):
+  What went through the host between two modules of the relay (make demo):
     ixt inspect build/relay/go.ixt | less -R
 
   A stream's end, by hand; every line in gives a line out:

@@ -13,101 +13,38 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import hashlib
-import json
 import os
 import re
+import signal
 import sys
 import tempfile
-import time
 from asyncio.subprocess import DEVNULL, PIPE
-from asyncio.subprocess import Process as Running
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE / "python"))
 
+from ends import CHUNK, READS_AT_ONCE, WINDOW, Ends  # noqa: E402
+from ixt_sdk import IxtError  # noqa: E402
 from leg import Leg  # noqa: E402
+from program import PATIENCE, Program, RelayError  # noqa: E402
 from proxy import Change, Flip, Proxy, two_segments  # noqa: E402
 from rich.box import SIMPLE_HEAD  # noqa: E402
 from rich.console import Console  # noqa: E402
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from ixt_sdk import (  # noqa: E402
-    CallContext,
-    CallError,
-    CallStream,
-    Client,
-    InteractionKind,
-    IxtError,
-    Module,
-    metadata_keys,
-)
-from ixt_sdk.client import ConnectionSettings  # noqa: E402
-from ixt_sdk.invocation import ActorIdentity, OperatorSubject  # noqa: E402
-
-CHUNK = 16 << 10
-WINDOW = 8
-TAP_BEHIND = 256
-"""How many messages a tap may be behind: few enough for the host to keep them for it."""
 UNDER_WAY = 256
 """Frames of one stream that the host lets be under way (specification 25)."""
-READS_AT_ONCE = 40
-"""After so many messages the sink stops reading, until the source stands still."""
-DEADLINE = 600.0
-PATIENCE = 30.0
-"""For how long nothing may happen, in seconds, before the relay is given up."""
 SMALLEST = 8 << 20
 TABLE_WIDTH = 140
 
 HOPS = ("go", "c", "rust")
 LANGUAGES = {"go": "Go", "c": "C", "rust": "Rust", "python": "Python"}
-Bytes = CallStream[bytes, bytes]
-
-
-class RelayError(Exception):
-    """What the relay itself finds wrong."""
-
-
-class Program:
-    """A process, and what it complained of."""
-
-    def __init__(self, name: str, running: Running) -> None:
-        self.name = name
-        self.running = running
-        self.lines: list[str] = []
-        self._reads = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.running.stderr
-        async for line in self.running.stderr:
-            self.lines.append(line.decode(errors="replace").strip())
-
-    async def says(self, word: str) -> str:
-        """Waits for a line with this word."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                for line in self.lines:
-                    if word in line:
-                        return line
-                if self._reads.done():
-                    raise RelayError(f"{self.name} failed: {self.why()}")
-                await asyncio.sleep(0.01)
-
-    def why(self) -> str:
-        return self.lines[-1] if self.lines else f"exit status {self.running.returncode}"
-
-    async def stop(self) -> None:
-        if self.running.returncode is None:
-            self.running.terminate()
-            try:
-                await asyncio.wait_for(self.running.wait(), 5)
-            except TimeoutError:
-                self.running.kill()
-        await self.running.wait()
-        await self._reads
 
 
 class Relay:
@@ -119,34 +56,36 @@ class Relay:
         self.work = work
         self.size = args.input.stat().st_size
         self.programs: list[Program] = []
-        self.sent = self.waits = 0
-        self.waited = self.seconds = 0.0
-        self.equal = False
         self.legs: list[Leg] = []
-        self.module = Module("python", settings=ConnectionSettings(window=WINDOW))
-        self.module.service(
-            "relay.sink", kind=InteractionKind.BIDI_STREAM, requires="relay.stream"
-        )(self.sink)
+        self.ends = Ends(args.input, self.legs, self._stand_still)
 
     async def run(self) -> str | None:
         """Runs it to its end, and gives what was wrong with it."""
+        fault = await self._run()
+        for program in self.programs:
+            # A program may leave a signal to the system.
+            if program.name in HOPS and program.running.returncode not in (0, -signal.SIGTERM):
+                fault = fault or f"{program.name} failed: {program.why()}"
+        return fault
+
+    async def _run(self) -> str | None:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)
             chain = ["python", *HOPS, "python"]
-            for caller, provider in zip(chain, chain[1:], strict=False):
+            for caller, provider in pairwise(chain):
                 service = "relay.sink" if provider == "python" else f"relay.{provider}"
                 file = stack.enter_context(self.args.input.open("rb"))
                 self.legs.append(Leg(caller, provider, service, file, WINDOW))
             try:
                 await self._start(stack)
                 client = await stack.enter_async_context(
-                    self.module.running(await self._url(stack, "python"), grace=0)
+                    self.ends.module.running(await self._url(stack, "python"), grace=0)
                 )
                 await self._announced()
                 async with asyncio.timeout(self.args.quiet) as quiet:
                     watch = asyncio.create_task(self._watch(quiet))
                     try:
-                        await self.source(client)
+                        await self.ends.source(client)
                         for leg in self.legs:
                             await leg.ended.wait()
                     finally:
@@ -200,12 +139,12 @@ class Relay:
         self.programs.append(Program(name, running))
         return self.programs[-1]
 
-    async def _tapped(self, leg: Leg, tap: Program, copy: object) -> None:
+    async def _tapped(self, leg: Leg, tap: Program, copy: BinaryIO | None) -> None:
         assert tap.running.stdout
         while data := await tap.running.stdout.read(1 << 18):
             leg.take(data)
             if copy is not None:
-                copy.write(data)  # type: ignore[attr-defined]
+                copy.write(data)
         leg.over()
 
     async def _ixt(self, *command: str) -> str:
@@ -228,69 +167,32 @@ class Relay:
                 await asyncio.sleep(0.05)
 
     async def _watch(self, quiet: asyncio.Timeout) -> None:
-        """Puts the end of the patience off while something happens."""
+        """Puts the end of the patience off while something happens, and shows how far it is."""
         last = -1
-        while True:
-            seen = self.sent + sum(leg.frames.total() for leg in self.legs)
-            if seen != last:
-                last = seen
-                quiet.reschedule(asyncio.get_running_loop().time() + self.args.quiet)
-            await asyncio.sleep(0.05)
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        off = not self.console.is_terminal
+        with Progress(*columns, console=self.console, transient=True, disable=off) as progress:
+            task = progress.add_task("", total=self.size)
+            while True:
+                progress.update(task, completed=self.legs[-1].payload_bytes)
+                seen = self.ends.sent + sum(leg.frames.total() for leg in self.legs)
+                if seen != last:
+                    last = seen
+                    quiet.reschedule(asyncio.get_running_loop().time() + self.args.quiet)
+                await asyncio.sleep(0.05)
 
     async def _stop(self) -> None:
         for program in reversed(self.programs):
             await program.stop()
 
-    # The two ends.
-
-    async def source(self, client: Client) -> None:
-        """Sends the file, and checks the answer."""
-        actor = ActorIdentity(OperatorSubject("alice"), capabilities=["relay.*"])
-        metadata = {metadata_keys.TENANT: "acme", metadata_keys.INGRESS_KIND: "relay"}
-        sha = hashlib.sha256()
-        began = time.perf_counter()
-        call = client.bidi_stream("relay.go", timeout=DEADLINE, actor=actor, metadata=metadata)
-        with self.args.input.open("rb") as file:
-            async with call as stream:
-                while chunk := file.read(CHUNK):
-                    sha.update(chunk)
-                    if not stream.try_send(chunk):
-                        waits = time.perf_counter()
-                        await stream.send(chunk)
-                        self.waits += 1
-                        self.waited += time.perf_counter() - waits
-                    self.sent += 1
-                stream.close()
-                answers = [json.loads(answer) async for answer in stream]
-        self.seconds = time.perf_counter() - began
-        if answers != [{"bytes": self.size, "sha256": sha.hexdigest()}] or not self.equal:
-            raise RelayError("what the sink says that it got is not the file")
-
-    async def sink(self, stream: Bytes, ctx: CallContext) -> None:
-        """Compares what comes with the file, and answers with what it got."""
-        sha = hashlib.sha256()
-        count = size = 0
-        equal = True
-        with self.args.input.open("rb") as file:
-            async for payload in stream:
-                count += 1
-                size += len(payload)
-                sha.update(payload)
-                equal = equal and payload == file.read(len(payload))
-                # No tap is left so far behind that it would lose a frame.
-                for leg in self.legs:
-                    await leg.has(count - TAP_BEHIND)
-                if count == READS_AT_ONCE:
-                    await self._stand_still()
-            self.equal = equal and not file.read(1)
-        await stream.send(json.dumps({"bytes": size, "sha256": sha.hexdigest()}).encode())
+    # What it shows.
 
     async def _stand_still(self) -> None:
         """Reads nothing until the source has long had to wait, and shows what the host says of it."""
         seen = -1
-        while seen != self.sent:
-            seen = self.sent
-            await asyncio.sleep(0.25)
+        while seen != self.ends.sent:
+            seen = self.ends.sent
+            await asyncio.sleep(0.4)
         of = -(-self.size // CHUNK)
         self.say(
             f"the sink stops reading after {READS_AT_ONCE} messages: the source stands still after {seen} of {of}"
@@ -317,7 +219,7 @@ class Relay:
         for program in self.programs:
             if program.name in HOPS and program.lines:
                 return f"{program.name} failed: {program.why()}"
-        why = self.module.health.last_error
+        why = self.ends.module.health.last_error
         return f"python failed: {why}" if why else None
 
     def _unkept(self) -> str | None:
@@ -333,8 +235,9 @@ class Relay:
 
     def table(self) -> Table:
         title = f"{self.args.input.name}, {self.size:,} bytes"
-        if self.seconds:
-            title += f" in {self.seconds:.2f} s; the source waited for credit {self.waits} times, {self.waited:.2f} s"
+        if self.ends.seconds:
+            title += f" in {self.ends.seconds:.2f} s; the source waited for credit "
+            title += f"{self.ends.waits} times, {self.ends.waited:.2f} s in all"
         table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
         for name in ("leg", "service"):
             table.add_column(name, no_wrap=True)
@@ -427,8 +330,9 @@ def main() -> int:
     if capture.is_relative_to(ROOT):
         capture = capture.relative_to(ROOT)
     relay.say(f"capture of Go → C, for ixt inspect: {capture}")
+    frames = "every frame from Go on" if args.two_segments else "every frame"
     relay.say(
-        "OK: the payload equals the file on every leg, every frame is canonical, "
+        f"OK: the payload equals the file on every leg, {frames} is canonical, "
         f"and credit never went beyond the window of {WINDOW}"
     )
     return 0

@@ -424,6 +424,8 @@ static ssize_t write_socket(pipe_t *pipe, const void *bytes, size_t length) {
     return send(pipe->fd, bytes, length, MSG_NOSIGNAL);
 }
 
+static void close_socket(pipe_t *pipe) { close(pipe->fd); }
+
 pipe_t pipe_unix(const char *where) {
     static const char scheme[] = "unix://";
     const char *path = strncmp(where, scheme, sizeof scheme - 1) == 0 ? where + sizeof scheme - 1 : where;
@@ -437,7 +439,7 @@ pipe_t pipe_unix(const char *where) {
         die(path, strerror(errno));
     }
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    return (pipe_t){.fd = fd, .read = read_socket, .write = write_socket};
+    return (pipe_t){.fd = fd, .read = read_socket, .write = write_socket, .close = close_socket};
 }
 
 void loop_stop(void) {
@@ -510,7 +512,7 @@ int loop_run(const module_t *described, pipe_t *pipe) {
         forget(streams, &(ixt_connection_event_t){.outcome = IXT_OUTCOME_NONE});
     }
     ixt_connection_free(connection);
-    close(pipe->fd);
+    pipe->close(pipe);
     close(loop);
     close(signals);
     return stopping ? 0 : 1;

@@ -54,6 +54,7 @@ typedef struct pipe {
     int fd;
     ssize_t (*read)(struct pipe *pipe, void *bytes, size_t length);
     ssize_t (*write)(struct pipe *pipe, const void *bytes, size_t length);
+    void (*close)(struct pipe *pipe);
     /* The pipe's own. */
     void *own;
 } pipe_t;

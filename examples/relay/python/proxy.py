@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ixt_sdk.invocation import InvocationContext, ServiceTarget
-from ixt_sdk.streaming import FrameReader, StreamData, StreamFrame, StreamOpen
+from ixt_sdk.streaming import FrameReader, StreamData, StreamFrame, StreamId, StreamOpen
 
 Change = Callable[[bytes], bytes]
 
@@ -48,7 +48,7 @@ class Proxy:
         self._listen = listen
         self._connect = connect
         self._change = change
-        self._streams: set[bytes] = set()
+        self._streams: set[StreamId] = set()
 
     async def start(self) -> asyncio.Server:
         return await asyncio.start_unix_server(self._accept, self._listen)

@@ -44,6 +44,12 @@ static ssize_t write_tls(pipe_t *pipe, const void *bytes, size_t length) {
     return outcome(pipe->own, done, moved);
 }
 
+static void close_tls(pipe_t *pipe) {
+    SSL_shutdown(pipe->own); /* says that this is the end, where that can be said at once */
+    SSL_free(pipe->own);
+    close(pipe->fd);
+}
+
 static void need(int done, const char *what) {
     if (done != 1) {
         const char *why = ERR_reason_error_string(ERR_get_error());
@@ -92,5 +98,5 @@ pipe_t pipe_tls(const char *url, const char *roots) {
     /* What could not be written is written again from another place, or with more behind it. */
     SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    return (pipe_t){.fd = fd, .read = read_tls, .write = write_tls, .own = ssl};
+    return (pipe_t){.fd = fd, .read = read_tls, .write = write_tls, .close = close_tls, .own = ssl};
 }
