@@ -1,0 +1,1 @@
+def hostile(programs, folder): return "none yet"

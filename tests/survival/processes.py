@@ -1,0 +1,201 @@
+"""A host and programs as processes of their own, and what the operating system knows of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+HERE = Path(__file__).resolve().parent
+#: How long anything may take that is not measured, in seconds.
+PATIENCE = 20.0
+MIB = 1 << 20
+
+
+class Failure(Exception):
+    """Something did not happen as it must."""
+
+
+def until(what: Callable[[], T], within: float, why: Callable[[], str]) -> T:
+    """Asks again until the answer is neither false nor none."""
+    end = time.monotonic() + within
+    while not (found := what()):
+        if time.monotonic() > end:
+            raise Failure(f"not within {within:g} s: {why()}")
+        time.sleep(0.01)
+    return found
+
+
+class Process:
+    """A process whose standard output is read line by line and whose errors go to a file."""
+
+    def __init__(self, name: str, folder: Path, command: list[str]) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        self.lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.put(line.strip())
+        self.lines.put(None)
+
+    def line(self, patience: float = PATIENCE) -> str:
+        try:
+            line = self.lines.get(timeout=patience)
+        except queue.Empty:
+            raise Failure(f"{self.name} says nothing for {patience:g} s; {self.said()}") from None
+        if line is None:
+            raise Failure(f"{self.name} is gone ({self.process.wait()}); {self.said()}")
+        return line
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+        except OSError:
+            raise Failure(f"{self.name} is gone; {self.said()}") from None
+
+    def ask(self, line: str, patience: float = PATIENCE) -> dict[str, Any]:
+        self.tell(line)
+        answer: dict[str, Any] = json.loads(self.line(patience))
+        return answer
+
+    def said(self) -> str:
+        """The end of what it has said on standard error."""
+        return self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+    @property
+    def lives(self) -> bool:
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL: it can do nothing about it."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.lives:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    # What the operating system knows.
+
+    def _status(self, key: str) -> int:
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(key + ":"):
+                return int(line.split()[1]) * 1024
+        raise Failure(f"{self.name} has no {key}")
+
+    @property
+    def memory(self) -> int:
+        """Resident, in bytes."""
+        return self._status("VmRSS")
+
+    @property
+    def peak(self) -> int:
+        """The most that was resident since :meth:`forget_peak`, in bytes."""
+        return self._status("VmHWM")
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    @property
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+class Programs:
+    """The commands of what is run, by language, and of `ixt`."""
+
+    def __init__(self, ixt: str, rust: str, go: str, c: str) -> None:
+        self.ixt = ixt
+        self.commands = {
+            "rust": [rust],
+            "go": [go],
+            "python": [sys.executable, str(HERE / "python/program.py")],
+        }
+        self.c = c
+
+
+class World:
+    """A host on a Unix socket in a folder, and programs at it."""
+
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        self.programs = programs
+        self.folder = folder
+        self.socket = folder / "host.sock"
+        self.url = f"unix://{self.socket}"
+        self.at: dict[str, Process] = {}
+        self.host = self.begin_host()
+
+    def begin_host(self, *options: str) -> Process:
+        """Starts the host, and waits until it listens."""
+        command = [self.programs.ixt, "host", "--grace", "0", *options, self.url]
+        host = Process("host", self.folder, command)
+        known = host.said().count("listening")
+        until(
+            lambda: host.said().count("listening") > known or self.socket_answers(),
+            PATIENCE,
+            lambda: f"the host does not listen; {host.said()}",
+        )
+        self.host = host
+        return host
+
+    def socket_answers(self) -> bool:
+        import socket
+
+        with socket.socket(socket.AF_UNIX) as trying:
+            try:
+                trying.connect(str(self.socket))
+            except OSError:
+                return False
+            return True
+
+    def begin(self, name: str, language: str, window: int = 64) -> Process:
+        """Starts a program under a name; it does not wait for it."""
+        if language == "c":
+            process = Process(name, self.folder, [self.programs.c, str(self.socket)])
+        else:
+            command = [*self.programs.commands[language], self.url, name, str(window)]
+            process = Process(name, self.folder, command)
+        self.at[name] = process
+        return process
+
+    def ixt(self, *arguments: str) -> str:
+        command = [self.programs.ixt, "--color", "never", *arguments, "--host", self.url]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        if done.returncode:
+            raise Failure(f"{' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def modules(self) -> set[str]:
+        lines = self.ixt("modules").splitlines()
+        return {line.split()[0] for line in lines if line and not line.startswith(" ")}
+
+    def streams(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.ixt("streams", "--json").splitlines()]
+
+    def stop(self) -> None:
+        for process in (*self.at.values(), self.host):
+            process.stop()

@@ -1,0 +1,54 @@
+"""What real processes on real sockets live through; see README.md beside this.
+
+run.py --ixt COMMAND --rust PROGRAM --go PROGRAM --c PROGRAM [--seed N] [--count N] [PART...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hostile import hostile
+from kills import kills
+from processes import Failure, Programs
+from sleepers import sleepers
+
+PARTS = ("kills", "sleepers", "hostile")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Runs the tests of survival.")
+    for name in ("ixt", "rust", "go", "c"):
+        parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
+    parser.add_argument("--seed", type=int, help="of the moments of the kills; else a new one")
+    parser.add_argument("--count", type=int, default=20, help="kills (20)")
+    parser.add_argument("--mib", type=int, default=1024, help="MiB past a reader that sleeps (1024)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; else all")
+    arguments = parser.parse_args()
+    seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
+    programs = Programs(arguments.ixt, arguments.rust, arguments.go, arguments.c)
+    parts: dict[str, Callable[[Path], str]] = {
+        "kills": lambda folder: kills(programs, folder, seed, arguments.count),
+        "sleepers": lambda folder: sleepers(programs, folder, arguments.mib),
+        "hostile": lambda folder: hostile(programs, folder),
+    }
+    if unknown := set(arguments.parts) - set(parts):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    for part in arguments.parts or PARTS:
+        print(f"{part}, seed {seed}:" if part == "kills" else f"{part}:", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                print(f"survival: {parts[part](Path(folder))}", flush=True)
+            except Failure as failure:
+                again = f" (again by --seed {seed} --count {arguments.count})" if part == "kills" else ""
+                print(f"survival: {part}{again}: {failure}", file=sys.stderr)
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
