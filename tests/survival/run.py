@@ -25,7 +25,7 @@ def main() -> int:
     for name in ("ixt", "rust", "go", "c"):
         parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
     parser.add_argument("--seed", type=int, help="of the moments of the kills; else a new one")
-    parser.add_argument("--count", type=int, default=20, help="kills (20)")
+    parser.add_argument("--count", type=int, default=60, help="kills (60: 20 of callers, of providers and of the host)")
     parser.add_argument("--mib", type=int, default=1024, help="MiB past a reader that sleeps (1024)")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; else all")
     arguments = parser.parse_args()

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use super::clock::Clock;
 use super::pipe::Pipe;
+use super::wakers::Wakers;
 
 /// What is read and written at once, at most.
 const BUFFER: usize = 64 << 10;
@@ -57,9 +58,9 @@ struct Slot {
     closed: bool,
     /// The stream failed or was cancelled, or is over.
     outcome: Option<Outcome>,
-    reader: Option<Waker>,
+    readers: Wakers,
     tickets: Vec<(Ticket, Turn)>,
-    ender: Option<Waker>,
+    enders: Wakers,
 }
 
 /// Where a ticket stands.
@@ -70,17 +71,9 @@ enum Turn {
 }
 
 impl Slot {
-    fn wake_reader(&mut self) {
-        if let Some(waker) = self.reader.take() {
-            waker.wake();
-        }
-    }
-
     fn wake_all(&mut self) {
-        self.wake_reader();
-        if let Some(waker) = self.ender.take() {
-            waker.wake();
-        }
+        self.readers.wake();
+        self.enders.wake();
     }
 }
 
@@ -336,7 +329,7 @@ impl Link {
             if slot.closed || slot.outcome.is_some() {
                 return Poll::Ready(Ok(false));
             }
-            slot.reader = Some(context.waker().clone());
+            slot.readers.add(context.waker());
             Poll::Pending
         })
     }
@@ -358,7 +351,7 @@ impl Link {
         if let Some(outcome) = &slot.outcome {
             return Poll::Ready(Some(outcome.clone()));
         }
-        slot.ender = Some(context.waker().clone());
+        slot.enders.add(context.waker());
         Poll::Pending
     }
 
@@ -387,7 +380,7 @@ impl State {
                 Event::Message { stream, payload, .. } => {
                     if let Some(slot) = slots.get_mut(&stream) {
                         slot.arrived.push_back(payload.to_vec());
-                        slot.wake_reader();
+                        slot.readers.wake();
                     }
                 }
                 Event::Opened { stream, kind, context, .. } => match on_opened {
@@ -451,7 +444,7 @@ fn told(slots: &mut HashMap<Key, Slot, foldhash::fast::FixedState>, event: Event
                 flow::Event::Ended(ticket) => slot.set(ticket, Turn::Ended),
                 flow::Event::Closed(_) => {
                     slot.closed = true;
-                    slot.wake_reader();
+                    slot.readers.wake();
                 }
                 flow::Event::Failed(failure) => {
                     slot.outcome = Some(Outcome::Failed(failure));

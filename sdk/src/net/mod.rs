@@ -14,6 +14,7 @@ mod link;
 mod module;
 mod pipe;
 mod tls;
+mod wakers;
 
 pub use address::{Address, AddressError};
 pub use call::Call;

@@ -74,6 +74,28 @@ async fn all_four_kinds() {
     assert!(host.streams().is_empty());
 }
 
+/// As a handler's own task may, beside the SDK, which waits for the end of every call that it answers.
+#[tokio::test]
+async fn several_tasks_wait_for_one_end() {
+    let host = TestHost::new().unwrap();
+    let _echo = echo(&host).await;
+    let caller = host.connect(Module::builder("caller")).await.unwrap();
+    let call = Arc::new(caller.client().service("all").bidi_stream().unwrap());
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let call = Arc::clone(&call);
+            tokio::spawn(async move { (call.recv().await, call.ended().await) })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    call.close().unwrap();
+    for task in waiting {
+        let (received, ended) = tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
+        assert_eq!(received, Ok(None));
+        assert!(ended.unwrap().is_success());
+    }
+}
+
 #[tokio::test]
 async fn many_calls_at_once() {
     let host = TestHost::new().unwrap();
