@@ -737,6 +737,22 @@ func TestReconnect(t *testing.T) {
 	allKinds(t, client)
 }
 
+// A module that was taken begins with the shortest pause again, however often its host is lost.
+func TestBackoffBeginsAnew(t *testing.T) {
+	host := sdktest.NewHost(t)
+	m := provider(host, sdk.WithBackoff(sdk.Backoff{First: time.Second, Most: time.Hour}))
+	host.Start(m)
+	for i := range 8 {
+		host.Disconnect()
+		eventually(t, func() bool { return m.Health().State == sdk.HealthConnecting && m.Health().Err != nil })
+		host.Advance(time.Second)
+		eventually(t, func() bool { return m.Health().State == sdk.HealthServing })
+		if t.Failed() {
+			t.Fatalf("after %d losses the pause is longer than a second", i+1)
+		}
+	}
+}
+
 func TestGracefulStop(t *testing.T) {
 	host := sdktest.NewHost(t)
 	m := module(host, "provider", sdk.WithGrace(time.Minute))

@@ -251,8 +251,8 @@ func (m *Module) Serve(ctx context.Context, url string) error {
 	var err error
 	for {
 		m.become(HealthConnecting, err)
-		started := m.o.clock.Now()
-		err = m.serveOnce(ctx, url)
+		var served bool
+		served, err = m.serveOnce(ctx, url)
 		if m.stopped() {
 			return nil
 		}
@@ -261,7 +261,7 @@ func (m *Module) Serve(ctx context.Context, url string) error {
 			return err
 		}
 		m.become(HealthConnecting, err)
-		if m.o.clock.Now().Sub(started) > m.o.backoff.Most {
+		if served { // a host that took it is there again soon, or was only started again
 			failures = 0
 		}
 		failures++
@@ -312,16 +312,16 @@ func (m *Module) stopped() bool {
 	return m.stopping
 }
 
-// serveOnce lives for one connection.
-func (m *Module) serveOnce(ctx context.Context, url string) error {
+// serveOnce lives for one connection, and says whether it was of use: the host had taken the module.
+func (m *Module) serveOnce(ctx context.Context, url string) (bool, error) {
 	transport, err := m.o.dial(ctx, url)
 	if err != nil {
-		return err
+		return false, err
 	}
 	l, err := newLink(transport, &m.o.connection, m.o.clock)
 	if err != nil {
 		_ = transport.Close()
-		return err
+		return false, err
 	}
 	l.accept = m.acceptor(ctx, l)
 	l.start()
@@ -330,17 +330,17 @@ func (m *Module) serveOnce(ctx context.Context, url string) error {
 	case <-m.stop:
 		l.finish(EndShutdown, "")
 		<-l.done
-		return nil
+		return false, nil
 	}
 	if err := l.ended(); err != nil {
 		<-l.done
-		return err
+		return false, err
 	}
 	if !m.o.direct {
 		if err := m.announce(l); err != nil {
 			l.finish(EndShutdown, "")
 			<-l.done
-			return err
+			return false, err
 		}
 	}
 	m.use(l)
@@ -353,7 +353,7 @@ func (m *Module) serveOnce(ctx context.Context, url string) error {
 		<-l.done
 	}
 	m.unuse(l)
-	return l.ended()
+	return true, l.ended()
 }
 
 // announce says who this is and what it provides, and waits for the host's word.
