@@ -1,1 +1,82 @@
-def sleepers(programs, folder, mib): return "none yet"
+"""A reader that sleeps: much data through a window of eight messages, and nobody's memory grows by it."""
+
+from __future__ import annotations
+
+import struct
+import time
+import zlib
+from pathlib import Path
+
+from processes import MIB, Failure, Process, Programs, World, until
+
+WINDOW = 8
+SIZE = 64 << 10
+#: The reader's sleep. By its middle all that the window lets through has long been sent.
+SLEEP_MS = 1000
+#: How much a process may grow by it.
+GROWTH = 32 * MIB
+#: What a host lets an opener send before the provider has said anything: `initialCredit` of its settings.
+AT_ONCE = 64
+
+
+def expected(count: int) -> str:
+    crc, rest = 0, bytes(SIZE - 8)
+    for index in range(count):
+        crc = zlib.crc32(struct.pack("<Q", index) + rest, crc)
+    return f"{count}:{crc:08x}"
+
+
+def through(world: World, caller: Process, line: str, sender: int, ahead: int, count: int) -> str:
+    """Sends it all, and gives a line about time and memory. `sender` is 0 for the caller, 1 for the provider."""
+    processes = [caller, world.host, world.at["provider"]]
+    before = [process.memory for process in processes]
+    for process in processes:
+        process.forget_peak()
+    begun = time.monotonic()
+    caller.tell(line)
+    time.sleep(SLEEP_MS / 2000)
+    [stream] = until(world.streams, 5, lambda: "the stream is not in the host")
+    passed, waiting = stream["passed"][sender], stream["waiting"][sender]
+    # The reader sleeps: what has come to the host is what was allowed, and what went on is the window.
+    if not WINDOW <= passed <= ahead or passed - waiting > WINDOW + 1:
+        raise Failure(f"while the reader sleeps, {passed} messages have come and {waiting} wait")
+    answer = caller_answer(caller)
+    took = time.monotonic() - begun - SLEEP_MS / 1000
+    want = expected(count)
+    if set(answer.values()) != {want}:
+        raise Failure(f"{answer}, and not {want}")
+    grown = [process.peak - least for process, least in zip(processes, before, strict=True)]
+    if max(grown) >= GROWTH:
+        raise Failure(f"caller, host and provider grew by {grown} bytes")
+    sizes = ", ".join(f"{bytes / MIB:.1f}" for bytes in grown)
+    return f"{count * SIZE / MIB / took:5.0f} MiB/s; caller, host and provider grew by {sizes} MiB"
+
+
+def caller_answer(caller: Process) -> dict[str, str]:
+    import json
+
+    answer: dict[str, str] = json.loads(caller.line(120))
+    return answer
+
+
+def sleepers(programs: Programs, folder: Path, mib: int) -> str:
+    """Each language sends and reads, as caller and as provider."""
+    count = mib * MIB // SIZE
+    begun = time.monotonic()
+    for language in programs.commands:
+        world = World(programs, folder)
+        try:
+            provider = world.begin("provider", language, WINDOW)
+            caller = world.begin("caller", language, WINDOW)
+            provider.line(), caller.line()
+            # What is needed anyway is there before anything is measured.
+            caller.ask(f"pour provider 256 {SIZE} 0")
+            caller.ask(f"draw provider 256 {SIZE} 0")
+            line = f"pour provider {count} {SIZE} {SLEEP_MS}"
+            # The first message says how long to sleep.
+            print(f"  {language:6} pours: {through(world, caller, line, 0, AT_ONCE + 1, count)}", flush=True)
+            line = f"draw provider {count} {SIZE} {SLEEP_MS}"
+            print(f"  {language:6} draws: {through(world, caller, line, 1, WINDOW, count)}", flush=True)
+        finally:
+            world.stop()
+    return f"{mib} MiB to readers that slept, 6 times in {time.monotonic() - begun:.0f} s"
