@@ -16,6 +16,11 @@ use crate::registry::NoProvider;
 use crate::routes::Route;
 use crate::{SERVICE, authority};
 
+/// A caller may have so many times as many streams at a provider as the provider has left. So one caller alone may
+/// have nine tenths of them, two may have nine nineteenths each, and however many there are, some are left for
+/// whoever comes next.
+const SHARE: usize = 9;
+
 /// Why a stream does not go anywhere.
 struct No(StreamErrorCode, String);
 
@@ -177,10 +182,18 @@ impl Host {
         let Some(provider) = self.links.get_mut(to) else {
             return no(StreamErrorCode::Unavailable, "the module is gone");
         };
-        let taken = provider.connection.peer().map_or(0, |peer| peer.initial_credit);
+        let peer = provider.connection.peer();
+        let left = peer.map_or(0, |peer| peer.max_streams as usize).saturating_sub(provider.busy);
+        if self.routes.between(link, to) >= left.saturating_mul(SHARE).max(1) {
+            return no(
+                StreamErrorCode::ResourceExhausted,
+                "it has its share of the streams that the provider takes",
+            );
+        }
+        let taken = peer.map_or(0, |peer| peer.initial_credit);
         let at_provider = provider.connection.relay_open(frame).map_err(|error| {
             let code = match error.kind() {
-                ErrorKind::TooManyStreams => StreamErrorCode::ResourceExhausted,
+                ErrorKind::TooManyStreams | ErrorKind::QueueFull => StreamErrorCode::ResourceExhausted,
                 ErrorKind::StreamIdInUse => StreamErrorCode::InvalidArgument,
                 _ => StreamErrorCode::Unavailable,
             };

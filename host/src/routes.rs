@@ -1,6 +1,7 @@
 //! The streams that go through a host.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ixt_core::connection::Key;
 use ixt_core::invocation::ContextRef;
@@ -60,6 +61,8 @@ pub(crate) struct Routes {
     spans: HashMap<(LinkId, [u8; 8]), RouteId>,
     /// By stream id, for replies.
     ids: HashMap<(LinkId, StreamId), RouteId>,
+    /// How many go from a caller to a provider.
+    between: HashMap<(LinkId, LinkId), usize>,
 }
 
 impl Routes {
@@ -70,6 +73,7 @@ impl Routes {
             self.spans.insert((provider, route.span), self.next);
         }
         self.ids.insert((provider, route.id), self.next);
+        *self.between.entry((route.ends.caller.0, provider)).or_default() += 1;
         self.routes.insert(self.next, route);
         self.next
     }
@@ -91,7 +95,18 @@ impl Routes {
         if self.ids.get(&(provider, route.id)) == Some(&id) {
             self.ids.remove(&(provider, route.id));
         }
+        if let Entry::Occupied(mut between) = self.between.entry((route.ends.caller.0, provider)) {
+            *between.get_mut() -= 1;
+            if *between.get() == 0 {
+                between.remove();
+            }
+        }
         Some(route)
+    }
+
+    /// How many streams go from this caller to this provider.
+    pub(crate) fn between(&self, caller: LinkId, provider: LinkId) -> usize {
+        self.between.get(&(caller, provider)).copied().unwrap_or(0)
     }
 
     /// The context of the call that this module is answering under this span.

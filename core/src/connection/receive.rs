@@ -117,6 +117,10 @@ impl Connection {
         let framer = std::mem::take(&mut self.framer);
         let heard = self.receive_bytes(framer.bytes(read, whole));
         self.framer = framer;
+        if self.outbox.control_queued() > MAX_CONTROL {
+            let message = "the peer does not read what it is told".to_owned();
+            self.finish(EndReason::Overload, message, By::Local);
+        }
         heard
     }
 
@@ -296,6 +300,10 @@ impl Connection {
 
 /// Bytes of refusals that may wait to be sent.
 const MAX_REFUSALS: usize = 1 << 20;
+
+/// Bytes of control frames that may wait for a peer that goes on talking. What others have it told, by opening and
+/// ending streams through a host, stays below: [`super::relaying`].
+const MAX_CONTROL: usize = 64 << 20;
 
 /// Whether the stream failed by a check of this end.
 fn broke_a_rule(stream: &Stream) -> bool {

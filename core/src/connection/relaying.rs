@@ -8,7 +8,11 @@ use super::{Event, Key};
 use crate::flow::Role;
 use crate::invocation::ContextRef;
 use crate::stream::{FrameBody, FrameRef, Open, StreamErrorCode, StreamId};
-use crate::wire::{MAX_CREDIT, Result};
+use crate::wire::{ErrorKind, MAX_CREDIT, Result};
+
+/// Bytes of control frames that may wait for a peer before it gets no new streams. A stream that is open adds one
+/// error or cancel, so all that others can have it told has a bound.
+const MAX_UNREAD_OPENS: usize = 4 << 20;
 
 /// What a host commands. All of it names a stream that goes through; for a stream that is over it does nothing.
 impl Connection {
@@ -16,11 +20,15 @@ impl Connection {
     /// once is what the open says.
     ///
     /// # Errors
-    /// As [`open`](Self::open); `InvalidArgument` where it is no open frame.
+    /// As [`open`](Self::open); `InvalidArgument` where it is no open frame; `QueueFull` where the peer has yet to
+    /// read so many others.
     pub fn relay_open(&mut self, frame: &[u8]) -> Result<Key> {
         let decoded = FrameRef::decode(frame)?;
         let FrameBody::Open(open) = decoded.body else { return Err(relayed()) };
         let peer = self.may_open(decoded.stream_id)?;
+        if self.outbox.control_queued() > MAX_UNREAD_OPENS {
+            return Err(ErrorKind::QueueFull.into());
+        }
         let initial = open.initial_credit.min(MAX_CREDIT);
         let relay =
             Relay::new(decoded.stream_id, Role::Opener, open.interaction, peer.initial_credit, initial);

@@ -149,6 +149,57 @@ fn a_peer_that_reads_no_refusal_is_dropped() {
 }
 
 #[test]
+fn a_peer_that_reads_nothing_of_what_a_host_tells_it_is_dropped() {
+    let mut config = Config::default();
+    (config.relay, config.max_opens) = (true, u32::MAX);
+    let mut pipe = Pipe::of(Config::default(), config);
+    let engine = &mut pipe.there.engine;
+    for number in 0..40_000 {
+        let open = open_frame(number).encode().unwrap();
+        let mut opened = None;
+        let mut incoming = engine.receive(&open, pipe.now_us);
+        while let Some(event) = incoming.next() {
+            match event {
+                Event::Relay { stream, .. } => opened = Some(stream),
+                Event::Ended(end) => {
+                    assert_eq!((end.reason, end.by), (EndReason::Overload, By::Local));
+                    return;
+                }
+                Event::RelayFailed { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // The largest refusal that there is.
+        let code = StreamErrorCode::NotFound;
+        let refusal = StreamFrame::error(stream_id(number), code, 0, "x".repeat(4096), vec![]);
+        engine.relay_control(opened.unwrap(), &refusal.encode().unwrap(), true);
+    }
+    panic!("it keeps 160 MB");
+}
+
+#[test]
+fn a_peer_that_is_slow_to_read_gets_no_more_streams_and_is_not_dropped() {
+    let mut config = Config::default();
+    config.relay = true;
+    let mut pipe = Pipe::of(Config::default(), config);
+    let context = ixt_core::invocation::InvocationContext::builder()
+        .metadata("k", "v".repeat(4000))
+        .build()
+        .unwrap()
+        .encode();
+    let open = |number| {
+        let frame = StreamFrame::open(stream_id(number), InteractionKind::Unary, 1, context.clone());
+        frame.encode().unwrap()
+    };
+    let refused = (0..10_000).find_map(|number| pipe.there.engine.relay_open(&open(number)).err());
+    assert_eq!(refused.unwrap().kind(), ErrorKind::QueueFull);
+    assert!(pipe.there.engine.queued() < 5 << 20);
+    pipe.pass();
+    pipe.there.engine.relay_open(&open(20_000)).unwrap();
+    assert!(!pipe.there.engine.has_ended());
+}
+
+#[test]
 fn a_payload_beyond_the_limit_fails_its_stream_and_a_frame_beyond_it_the_connection() {
     let mut config = Config::default();
     config.max_payload = 1000;

@@ -3,7 +3,7 @@
 use ixt_core::connection::Config;
 use ixt_core::flow::{Event, Violation};
 use ixt_core::invocation::Target;
-use ixt_core::stream::{CloseReason, InteractionKind, StreamErrorCode, StreamFrame};
+use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode, StreamFrame};
 use ixt_host::{Policy, Settings};
 
 use crate::world::{ME, Told, World, offer, result};
@@ -113,6 +113,35 @@ fn too_much_that_waits_for_a_connection_ends_its_largest_stream() {
     world.pass();
     let got = world.events(provider).iter().filter(|told| matches!(told, Told::Message(..))).count();
     assert!(got >= 5);
+}
+
+#[test]
+fn no_caller_takes_all_streams_of_a_provider() {
+    let mut world = World::new(Policy::open());
+    let greedy = world.module("greedy");
+    let modest = world.module("modest");
+    let mut config = Config::default();
+    config.max_streams = 20;
+    let provider = world.connect(config, ME);
+    world.announce(provider, "narrow", &[offer("narrow", "")], &[], b"").unwrap();
+    let context = world.context(greedy, Target::Service("narrow".into()));
+    let calls: Vec<_> =
+        (0..20).map(|_| world.open(greedy, InteractionKind::BidiStream, &context).0).collect();
+    world.pass();
+    let events = world.events(greedy);
+    let refused =
+        calls.iter().filter(|&&call| result(&events, call) == Err(Some(StreamErrorCode::ResourceExhausted)));
+    assert_eq!(refused.count(), 2, "nine times as many as are left");
+    let call = world.call(modest, "narrow");
+    assert_eq!(world.host.streams().len(), 19);
+    // Who gives some back may open as many again.
+    world.modules[greedy].engine.cancel(calls[0], CancelReason::UserRequested, "").unwrap();
+    world.modules[greedy].engine.cancel(calls[1], CancelReason::UserRequested, "").unwrap();
+    world.pass();
+    world.open(greedy, InteractionKind::BidiStream, &context);
+    world.pass();
+    assert_eq!(world.host.streams().len(), 18);
+    assert_eq!(result(&world.events(modest), call), Err(None), "it is still answered");
 }
 
 #[test]
