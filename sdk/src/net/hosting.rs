@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
 use super::clock::Clock;
+use super::link::LINGER;
 use super::pipe::Pipe;
 
 /// What is read and written at once, at most.
@@ -118,22 +119,28 @@ impl Hosting {
         };
         writer.notify_one();
         self.timer.notify_one();
-        tokio::spawn(Arc::clone(&self).write(link, writer, pipe.writer));
-        tokio::spawn(self.read(link, pipe.reader));
+        let reading = tokio::spawn(Arc::clone(&self).read(link, pipe.reader));
+        tokio::spawn(async move {
+            self.write(link, writer, pipe.writer).await;
+            // Reading on lets the peer read the last word; one that does not hang up is not waited for.
+            tokio::time::sleep(LINGER).await;
+            reading.abort();
+        });
     }
 
     async fn read(self: Arc<Self>, link: LinkId, mut reader: Box<dyn AsyncRead + Send + Unpin>) {
         let mut buffer = vec![0; BUFFER];
+        let mut ended = false;
         while let Ok(count @ 1..) = reader.read(&mut buffer).await {
+            if ended {
+                continue;
+            }
             let now_us = self.clock.now_us();
             let bytes = buffer.get(..count).unwrap_or_default();
-            let ended = self.with(|host| {
+            ended = self.with(|host| {
                 host.receive(link, bytes, now_us);
                 host.has_ended(link)
             });
-            if ended {
-                return;
-            }
         }
         self.gone(link);
     }
@@ -150,19 +157,34 @@ impl Hosting {
                 let filled = host.poll_transmit(link, &mut buffer);
                 (filled, host.has_ended(link))
             });
-            if filled > 0 {
-                if writer.write_all(buffer.get(..filled).unwrap_or_default()).await.is_err() {
-                    break;
-                }
+            let bytes = buffer.get(..filled).unwrap_or_default();
+            let written = tokio::select! {
+                biased;
+                // A TLS writer keeps bytes until it is told.
+                written = async {
+                    writer.write_all(bytes).await?;
+                    if filled == 0 { writer.flush().await } else { Ok(()) }
+                } => written.is_ok(),
+                () = self.lingered(link, &wake) => false,
+            };
+            if filled > 0 && written {
                 continue;
             }
-            if writer.flush().await.is_err() || ended || !self.lock().writers.contains_key(&link) {
+            if !written || ended || !self.lock().writers.contains_key(&link) {
                 break;
             }
             wake.notified().await;
         }
-        let _ = writer.shutdown().await;
+        let _ = tokio::time::timeout(LINGER, writer.shutdown()).await;
         self.gone(link);
+    }
+
+    /// Waits until a connection has ended, and then as long as its peer may take to read the last word.
+    async fn lingered(&self, link: LinkId, wake: &Notify) {
+        while !self.lock().host.has_ended(link) {
+            wake.notified().await;
+        }
+        tokio::time::sleep(LINGER).await;
     }
 
     fn gone(&self, link: LinkId) {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use ixt_core::connection::{Config, Connection, End, EndReason, Event, Key};
 use ixt_core::flow::{self, Outcome, Ticket};
@@ -17,6 +18,9 @@ use super::wakers::Wakers;
 
 /// What is read and written at once, at most.
 const BUFFER: usize = 64 << 10;
+
+/// How long the peer of a connection that has ended may take to read why.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection and what its streams wait for.
 pub(crate) struct Link {
@@ -160,16 +164,21 @@ impl Link {
                 let filled = state.engine.poll_transmit(&mut buffer);
                 (filled, state.engine.has_ended(), state.engine.next_timeout())
             });
-            if filled > 0 {
-                if writer.write_all(buffer.get(..filled).unwrap_or_default()).await.is_err() {
-                    self.with(|state| state.engine.transport_ended());
-                    return;
-                }
+            let bytes = buffer.get(..filled).unwrap_or_default();
+            let written = tokio::select! {
+                biased;
+                // A TLS writer keeps bytes until it is told.
+                written = async {
+                    writer.write_all(bytes).await?;
+                    if filled == 0 { writer.flush().await } else { Ok(()) }
+                } => written.is_ok(),
+                () = self.lingered() => false,
+            };
+            if filled > 0 && written {
                 continue;
             }
-            // A TLS writer keeps bytes until it is told.
-            if writer.flush().await.is_err() || ended {
-                let _ = writer.shutdown().await;
+            if !written || ended {
+                let _ = tokio::time::timeout(LINGER, writer.shutdown()).await;
                 self.with(|state| state.engine.transport_ended());
                 return;
             }
@@ -214,6 +223,12 @@ impl Link {
     /// Waits for the end.
     pub(crate) async fn ended(&self) {
         let _ = self.until(|_| None::<()>).await;
+    }
+
+    /// Waits for the end, and then as long as the peer may take to read the last word.
+    async fn lingered(&self) {
+        self.ended().await;
+        tokio::time::sleep(LINGER).await;
     }
 
     /// Waits until the peer says that it goes away.

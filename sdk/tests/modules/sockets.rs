@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ixt::core::connection::Config;
 use ixt::{Client, ClientTls, Host, Module, ModuleBuilder, ServerTls, StreamErrorCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 async fn round_trip(url: &str, dress: impl Fn(ModuleBuilder) -> ModuleBuilder) {
     let echo = Module::builder("echo").unary("echo", |_, payload| async { Ok(payload) });
@@ -34,6 +36,28 @@ async fn a_unix_socket_is_for_its_user_alone_and_goes_with_its_host() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists());
     let _host = Host::builder().bind(&url).await.unwrap();
+}
+
+/// It reads why, and does not hang up: the host does, and keeps no descriptor for it.
+#[tokio::test]
+async fn a_peer_that_is_dropped_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.sock");
+    let mut settings = ixt::host::Settings::default();
+    (settings.connection.idle_ms, settings.connection.keepalive_ms) = (100, 0);
+    let builder = Host::builder().settings(settings);
+    let host = builder.bind(&format!("unix://{}", path.display())).await.unwrap();
+    tokio::spawn(host.serve());
+    let mut silent = UnixStream::connect(&path).await.unwrap();
+    let mut said = Vec::new();
+    silent.read_to_end(&mut said).await.unwrap();
+    assert!(said.windows(10).any(|part| part == b"was silent"), "it says why");
+    let hung_up = async {
+        while silent.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), hung_up).await.unwrap();
 }
 
 #[tokio::test]
