@@ -218,6 +218,28 @@ def test_a_peer_that_does_not_read_costs_no_memory(folder: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_peer_that_does_not_read_is_not_waited_for(folder: Path) -> None:
+    async def main() -> None:
+        module = media()
+        url = f"unix://{folder}/s"
+        await module.listen(url)
+        settings = ConnectionSettings(window=4096)
+        async with Client("caller", url, direct=True, settings=settings) as client:
+            stream = client.server_stream("flood", b"4096")
+            await stream.receive()
+            mine, theirs = client._session.connected(), next(iter(module._direct))
+            assert mine.transport is not None
+            mine.transport.pause_reading()
+            await asyncio.sleep(0.1)
+            theirs.close("enough")
+            assert theirs.lost.done()
+            assert theirs.transport is not None, "it still has something to write"
+            await until(lambda: theirs.transport is None)
+        await module.stop(0)
+
+    asyncio.run(main())
+
+
 def test_a_host_knows_whose_process_it_is(folder: Path) -> None:
     policy = f"[module.media]\nuid = {os.getuid()}\n[module.other]\nuid = {os.getuid() + 1}\n"
 

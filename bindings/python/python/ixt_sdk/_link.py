@@ -75,6 +75,8 @@ HIGH_WATER = 256 << 10
 #: What is read at once.
 READ = 64 << 10
 NEVER = 1 << 63
+#: Seconds that the peer of a connection that has ended may take to read why.
+LINGER = 1.0
 
 
 class Link(asyncio.BufferedProtocol):
@@ -214,8 +216,10 @@ class Link(asyncio.BufferedProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
+            # It writes what it has first, and a peer that does not read it is not waited for.
+            self.loop.call_later(LINGER, self.transport.abort)
         if self.end is not None and not self.lost.done():
             self.lost.set_result(self.end)
 
