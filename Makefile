@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix demo-system test-matrix bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix survival demo-system test-matrix test-survival bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -43,7 +43,7 @@ toolchain-test: toolchain
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
 core: toolchain
-	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system -p ixt-matrix
+	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system -p ixt-matrix -p ixt-survival
 
 # For programs in C: needs Rust and a C compiler, and nothing of the other languages.
 PREFIX ?= /usr/local
@@ -84,6 +84,9 @@ matrix: clib
 	tests/matrix/c/build.sh $(BUILD)/matrix-c
 	cd tests/matrix/go && go build -o $(CURDIR)/$(BUILD)/matrix-go .
 
+survival: system
+	cd tests/survival/go && go build -o $(CURDIR)/$(BUILD)/survival-go .
+
 ## -- the main job -----------------------------------------------------------------------------------
 
 demo-system: build system ## a host and modules in Python, Go, Rust and C: a chain of calls, a deadline, a cancel, a refusal
@@ -95,7 +98,7 @@ demo: build ## stream a file through a host and modules in Python, Go, C and Rus
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix demo-system ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival demo-system ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -156,6 +159,11 @@ test-instructions: $(RELEASE)/ixt-instructions
 test-matrix: build matrix
 	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go --c $(BUILD)/matrix-c
 
+# Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
+test-survival: build survival
+	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \
+		--c $(BUILD)/module-c $(FLAGS)
+
 # Damaged messages: the same verdict in every language.
 differential: build
 	$(PY) -m pytest -q tests/differential
@@ -190,7 +198,7 @@ mutants: toolchain $(TOOLS)/cargo-mutants@27.1.0 ## planted faults that no test 
 
 fmt: $(VENV)/.tools ## format everything
 	cargo fmt --all && cargo fmt --manifest-path fuzz/Cargo.toml
-	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/differential/go
+	cd bindings/go && gofmt -w . ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/survival/go ../../tests/differential/go
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
@@ -200,7 +208,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py benches/report.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/survival benches/report.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from processes import MIB, PATIENCE, Failure, Process, Programs, World, until
+from processes import MIB, PATIENCE, ExpectationError, Process, Programs, World, until
 
 LANGUAGES = ("rust", "go", "python")
 CALLERS = {f"caller-{language}": language for language in LANGUAGES}
@@ -53,7 +53,9 @@ class Moment:
 
     @property
     def victim(self) -> str:
-        return {"caller": self.caller, "provider": self.pairs[self.caller], "host": "host"}[self.role]
+        return {"caller": self.caller, "provider": self.pairs[self.caller], "host": "host"}[
+            self.role
+        ]
 
     def allowed(self, name: str, what: str, is_back: bool) -> set[str]:
         """The outcomes that a program may report of its calls, or of what it answered."""
@@ -124,7 +126,7 @@ class Kills:
     def traffic(self, moment: Moment) -> None:
         """Begins the calls, and waits until each caller has got answers of each kind."""
         for process in self.programs().values():
-            process.tell("reset")
+            process.forget()
         for caller, provider in moment.pairs.items():
             services = SERVICES.get(provider, EVERY)
             self.world.at[caller].tell(f"traffic {provider} {services}")
@@ -161,12 +163,14 @@ class Kills:
         ended = time.monotonic() - died
         if moment.role == "host":
             c = world.at["c"]
-            until(lambda: not c.lives, BOUND, lambda: "the module in C does not end without its host")
+            until(
+                lambda: not c.lives, BOUND, lambda: "the module in C does not end without its host"
+            )
             world.begin_host()
             world.begin("c", "c").line()
             self.announced()
         elif not world.host.lives:
-            raise Failure(f"the host is gone: {world.host.said()}")
+            raise ExpectationError(f"the host is gone: {world.host.said()}")
         back = time.monotonic() - died
         broken = self.judge(moment, self.drained(survivors), is_back=True)
         self.no_stream()
@@ -175,20 +179,22 @@ class Kills:
             self.announced()
         self.no_leak()
         again = f", all back after {back:.2f} s" if moment.role == "host" else ""
-        return f"{moment.victim:16} {broken:3} streams broke, all had ended after {ended:.2f} s{again}"
+        return (
+            f"{moment.victim:16} {broken:3} streams broke, all had ended after {ended:.2f} s{again}"
+        )
 
     def judge(self, moment: Moment, reports: dict[str, dict[str, Any]], is_back: bool) -> int:
         """Holds the outcomes against the specification; gives how many streams did not complete."""
         broken = 0
         for name, report in reports.items():
             if report["wrong"]:
-                raise Failure(f"{name}: {report['wrong'][:3]}")
+                raise ExpectationError(f"{name}: {report['wrong'][:3]}")
             for what in ("calls", "answers"):
                 outcomes: Counter[str] = Counter()
                 for counts in report[what].values():
                     outcomes.update(counts)
                 if strange := set(outcomes) - moment.allowed(name, what, is_back):
-                    raise Failure(f"{name}: its {what} ended as {strange}: {report[what]}")
+                    raise ExpectationError(f"{name}: its {what} ended as {strange}: {report[what]}")
                 if is_back:
                     self.seen.update({f"{what} {outcome}": n for outcome, n in outcomes.items()})
                 broken += sum(n for outcome, n in outcomes.items() if outcome != "completed")
@@ -206,20 +212,23 @@ class Kills:
     def no_leak(self) -> None:
         """Holds descriptors and memory against what they were when the process was first looked at."""
         for name, process in {**self.programs(), "host": self.world.host}.items():
-            known = self.descriptors.setdefault(name, 0)
-            if known == 0:
-                self.descriptors[name] = settled(lambda: process.descriptors)
-            else:
-                until(
-                    lambda: process.descriptors == known,
-                    BOUND,
-                    lambda: f"{name} had {known} descriptors, and has {process.descriptors}",
-                )
-            pid, memory = self.memory.setdefault(name, (process.process.pid, process.memory))
-            if pid != process.process.pid:
-                self.memory[name] = (process.process.pid, process.memory)
-            elif process.memory > memory + GROWTH:
-                raise Failure(f"{name} grew from {memory} to {process.memory} bytes")
+            self.looked_at(name, process)
+
+    def looked_at(self, name: str, process: Process) -> None:
+        if name in self.descriptors:
+            known = self.descriptors[name]
+            until(
+                lambda: process.descriptors == known,
+                BOUND,
+                lambda: f"{name} had {known} descriptors, and has {process.descriptors}",
+            )
+        else:
+            self.descriptors[name] = settled(lambda: process.descriptors)
+        pid, memory = self.memory.get(name, (0, 0))
+        if pid != process.process.pid:
+            self.memory[name] = (process.process.pid, process.memory)
+        elif process.memory > memory + GROWTH:
+            raise ExpectationError(f"{name} grew from {memory} to {process.memory} bytes")
 
 
 def settled(measure: Callable[[], int]) -> int:
@@ -241,8 +250,10 @@ def kills(programs: Programs, folder: Path, seed: int, count: int) -> str:
         for moment in moments(seed, count):
             try:
                 print(f"  {moment.number:2} {living.run(moment)}", flush=True)
-            except Failure as failure:
-                raise Failure(f"moment {moment.number}, kill of {moment.victim}: {failure}") from None
+            except ExpectationError as failure:
+                raise ExpectationError(
+                    f"moment {moment.number}, kill of {moment.victim}: {failure}"
+                ) from None
         # Once more, and nobody dies.
         last = moments(seed + 1, 1)[0]
         living.traffic(last)
@@ -251,7 +262,7 @@ def kills(programs: Programs, folder: Path, seed: int, count: int) -> str:
         for name, report in living.drained(living.programs()).items():
             for what in ("calls", "answers"):
                 if any(set(counts) - COMPLETED for counts in report[what].values()):
-                    raise Failure(f"{name}: nobody was killed: {report[what]}")
+                    raise ExpectationError(f"{name}: nobody was killed: {report[what]}")
     finally:
         living.world.stop()
     seen = ", ".join(f"{what} {n}" for what, n in sorted(living.seen.items()))

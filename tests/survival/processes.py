@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ PATIENCE = 20.0
 MIB = 1 << 20
 
 
-class Failure(Exception):
+class ExpectationError(Exception):
     """Something did not happen as it must."""
 
 
@@ -30,7 +31,7 @@ def until(what: Callable[[], T], within: float, why: Callable[[], str]) -> T:
     end = time.monotonic() + within
     while not (found := what()):
         if time.monotonic() > end:
-            raise Failure(f"not within {within:g} s: {why()}")
+            raise ExpectationError(f"not within {within:g} s: {why()}")
         time.sleep(0.01)
     return found
 
@@ -58,9 +59,11 @@ class Process:
         try:
             line = self.lines.get(timeout=patience)
         except queue.Empty:
-            raise Failure(f"{self.name} says nothing for {patience:g} s; {self.said()}") from None
+            raise ExpectationError(
+                f"{self.name} says nothing for {patience:g} s; {self.said()}"
+            ) from None
         if line is None:
-            raise Failure(f"{self.name} is gone ({self.process.wait()}); {self.said()}")
+            raise ExpectationError(f"{self.name} is gone ({self.process.wait()}); {self.said()}")
         return line
 
     def tell(self, line: str) -> None:
@@ -69,12 +72,17 @@ class Process:
             self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         except OSError:
-            raise Failure(f"{self.name} is gone; {self.said()}") from None
+            raise ExpectationError(f"{self.name} is gone; {self.said()}") from None
 
     def ask(self, line: str, patience: float = PATIENCE) -> dict[str, Any]:
         self.tell(line)
         answer: dict[str, Any] = json.loads(self.line(patience))
         return answer
+
+    def forget(self) -> None:
+        """Has a program forget what it has counted; the report says that it has done so."""
+        self.tell("reset")
+        self.ask("report")
 
     def said(self) -> str:
         """The end of what it has said on standard error."""
@@ -103,7 +111,7 @@ class Process:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(key + ":"):
                 return int(line.split()[1]) * 1024
-        raise Failure(f"{self.name} has no {key}")
+        raise ExpectationError(f"{self.name} has no {key}")
 
     @property
     def memory(self) -> int:
@@ -139,17 +147,19 @@ class Programs:
 class World:
     """A host on a Unix socket in a folder, and programs at it."""
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
+    def __init__(self, programs: Programs, folder: Path, *options: str) -> None:
+        """`options` are the host's."""
         self.programs = programs
         self.folder = folder
+        self.options = options
         self.socket = folder / "host.sock"
         self.url = f"unix://{self.socket}"
         self.at: dict[str, Process] = {}
         self.host = self.begin_host()
 
-    def begin_host(self, *options: str) -> Process:
+    def begin_host(self) -> Process:
         """Starts the host, and waits until it listens."""
-        command = [self.programs.ixt, "host", "--grace", "0", *options, self.url]
+        command = [self.programs.ixt, "host", "--grace", "0", *self.options, self.url]
         host = Process("host", self.folder, command)
         known = host.said().count("listening")
         until(
@@ -161,8 +171,6 @@ class World:
         return host
 
     def socket_answers(self) -> bool:
-        import socket
-
         with socket.socket(socket.AF_UNIX) as trying:
             try:
                 trying.connect(str(self.socket))
@@ -186,7 +194,7 @@ class World:
             command, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         if done.returncode:
-            raise Failure(f"{' '.join(arguments)}: {done.stderr}")
+            raise ExpectationError(f"{' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
     def modules(self) -> set[str]:

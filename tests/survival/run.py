@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from hostile import hostile
+from hostile import Silence, hostile
 from kills import kills
-from processes import Failure, Programs
+from processes import ExpectationError, Programs
 from sleepers import sleepers
 
 PARTS = ("kills", "sleepers", "hostile")
@@ -25,8 +26,15 @@ def main() -> int:
     for name in ("ixt", "rust", "go", "c"):
         parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
     parser.add_argument("--seed", type=int, help="of the moments of the kills; else a new one")
-    parser.add_argument("--count", type=int, default=60, help="kills (60: 20 of callers, of providers and of the host)")
-    parser.add_argument("--mib", type=int, default=1024, help="MiB past a reader that sleeps (1024)")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=60,
+        help="kills (60: 20 of callers, of providers and of the host)",
+    )
+    parser.add_argument(
+        "--mib", type=int, default=1024, help="MiB past a reader that sleeps (1024)"
+    )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; else all")
     arguments = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
@@ -38,15 +46,24 @@ def main() -> int:
     }
     if unknown := set(arguments.parts) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    for part in arguments.parts or PARTS:
-        print(f"{part}, seed {seed}:" if part == "kills" else f"{part}:", flush=True)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                print(f"survival: {parts[part](Path(folder))}", flush=True)
-            except Failure as failure:
-                again = f" (again by --seed {seed} --count {arguments.count})" if part == "kills" else ""
-                print(f"survival: {part}{again}: {failure}", file=sys.stderr)
-                return 1
+    with ExitStack() as stack:
+        at = ""
+        try:
+            silence = None
+            if "hostile" in (chosen := arguments.parts or PARTS):
+                silence = Silence(programs, Path(stack.enter_context(TemporaryDirectory())))
+                stack.callback(silence.stop)
+            for at in chosen:
+                print(f"{at}, seed {seed}:" if at == "kills" else f"{at}:", flush=True)
+                with TemporaryDirectory() as folder:
+                    print(f"survival: {parts[at](Path(folder))}", flush=True)
+            if silence is not None:
+                at = "silence"
+                print(f"survival: {silence.check()}", flush=True)
+        except ExpectationError as error:
+            again = f" (again by --seed {seed} --count {arguments.count})" if at == "kills" else ""
+            print(f"survival: {at}{again}: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

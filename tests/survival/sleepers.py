@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import time
 import zlib
 from pathlib import Path
 
-from processes import MIB, Failure, Process, Programs, World, until
+from processes import MIB, ExpectationError, Process, Programs, World, until
 
 WINDOW = 8
 SIZE = 64 << 10
@@ -39,22 +40,22 @@ def through(world: World, caller: Process, line: str, sender: int, ahead: int, c
     passed, waiting = stream["passed"][sender], stream["waiting"][sender]
     # The reader sleeps: what has come to the host is what was allowed, and what went on is the window.
     if not WINDOW <= passed <= ahead or passed - waiting > WINDOW + 1:
-        raise Failure(f"while the reader sleeps, {passed} messages have come and {waiting} wait")
+        raise ExpectationError(
+            f"while the reader sleeps, {passed} messages have come and {waiting} wait"
+        )
     answer = caller_answer(caller)
     took = time.monotonic() - begun - SLEEP_MS / 1000
     want = expected(count)
     if set(answer.values()) != {want}:
-        raise Failure(f"{answer}, and not {want}")
+        raise ExpectationError(f"{answer}, and not {want}")
     grown = [process.peak - least for process, least in zip(processes, before, strict=True)]
     if max(grown) >= GROWTH:
-        raise Failure(f"caller, host and provider grew by {grown} bytes")
-    sizes = ", ".join(f"{bytes / MIB:.1f}" for bytes in grown)
+        raise ExpectationError(f"caller, host and provider grew by {grown} bytes")
+    sizes = ", ".join(f"{size / MIB:.1f}" for size in grown)
     return f"{count * SIZE / MIB / took:5.0f} MiB/s; caller, host and provider grew by {sizes} MiB"
 
 
 def caller_answer(caller: Process) -> dict[str, str]:
-    import json
-
     answer: dict[str, str] = json.loads(caller.line(120))
     return answer
 
@@ -74,9 +75,15 @@ def sleepers(programs: Programs, folder: Path, mib: int) -> str:
             caller.ask(f"draw provider 256 {SIZE} 0")
             line = f"pour provider {count} {SIZE} {SLEEP_MS}"
             # The first message says how long to sleep.
-            print(f"  {language:6} pours: {through(world, caller, line, 0, AT_ONCE + 1, count)}", flush=True)
+            print(
+                f"  {language:6} pours: {through(world, caller, line, 0, AT_ONCE + 1, count)}",
+                flush=True,
+            )
             line = f"draw provider {count} {SIZE} {SLEEP_MS}"
-            print(f"  {language:6} draws: {through(world, caller, line, 1, WINDOW, count)}", flush=True)
+            print(
+                f"  {language:6} draws: {through(world, caller, line, 1, WINDOW, count)}",
+                flush=True,
+            )
         finally:
             world.stop()
     return f"{mib} MiB to readers that slept, 6 times in {time.monotonic() - begun:.0f} s"

@@ -97,7 +97,7 @@ def messages(count: int, size: int) -> Iterable[bytes]:
 def provide(module: Module, tally: Tally) -> None:
     def service(kind: InteractionKind) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
-            name = handler.__name__
+            name = handler.__name__.removesuffix("_")
 
             @module.service(f"{module.name}.{name}", kind=kind)
             async def answer(stream: Bytes, ctx: CallContext) -> bytes | None:
@@ -120,7 +120,7 @@ def provide(module: Module, tally: Tally) -> None:
             await stream.send(b"%d" % number)
 
     @service(InteractionKind.CLIENT_STREAM)
-    async def sum(stream: Bytes) -> bytes:
+    async def sum_(stream: Bytes) -> bytes:
         count = size = 0
         async for message in stream:
             count += 1
@@ -135,10 +135,10 @@ def provide(module: Module, tally: Tally) -> None:
     @service(InteractionKind.CLIENT_STREAM)
     async def sink(stream: Bytes) -> bytes:
         await asyncio.sleep(int(await anext(stream)) / 1000)
-        sum = Sum()
+        total = Sum()
         async for message in stream:
-            sum.add(message)
-        return str(sum).encode()
+            total.add(message)
+        return str(total).encode()
 
     @service(InteractionKind.SERVER_STREAM)
     async def source(stream: Bytes) -> None:
@@ -172,9 +172,9 @@ class Traffic:
                 self.tasks.add(task)
                 task.add_done_callback(self.tasks.discard)
 
-    async def _work(self, provider: str, service: str, turn: int, round: int) -> None:
+    async def _work(self, provider: str, service: str, turn: int, number: int) -> None:
         tally, call = self.tally, getattr(self, service)
-        while tally.round == round:
+        while tally.round == number:
             tally.busy += 1
             try:
                 if not await call(provider, turn):
@@ -225,23 +225,23 @@ async def pour(
     client: Client, provider: str, count: int, size: int, sleep_ms: str
 ) -> dict[str, str]:
     """Sends into the provider's sink, whose reader is told to sleep first."""
-    sum = Sum()
+    total = Sum()
     async with client.client_stream(f"{provider}.sink") as stream:
         await stream.send(sleep_ms.encode())
         for message in messages(count, size):
-            sum.add(message)
+            total.add(message)
             await stream.send(message)
-        return {"sent": str(sum), "received": (await stream.result()).decode()}
+        return {"sent": str(total), "received": (await stream.result()).decode()}
 
 
 async def draw(client: Client, provider: str, what: str, sleep: float) -> dict[str, str]:
     """Reads the provider's source, after a sleep."""
-    sum = Sum()
+    total = Sum()
     async with client.server_stream(f"{provider}.source", what.encode()) as stream:
         await asyncio.sleep(sleep)
         async for message in stream:
-            sum.add(message)
-    return {"received": str(sum)}
+            total.add(message)
+    return {"received": str(total)}
 
 
 async def obey(line: str, client: Client, traffic: Traffic, tally: Tally) -> None:
