@@ -275,12 +275,12 @@ bench: toolchain-test build ## every language against its Cap'n Proto library, K
 	$(PY) benches/report.py --rust $(RELEASE)/ixt-bench --c $(BUILD)/bench-c --go $(BUILD)/bench-go \
 		--python "$(PY) benches/python/bench.py" --kotlin benches/kotlin/run.sh --markdown docs/benchmarks.md --plot docs/benchmarks.svg
 
-bench-rpc: build ## calls between two processes, against tonic, grpc-go and grpcio; prints a line of JSON for each
+bench-rpc: build ## calls between two processes, against tonic, grpc-go and grpcio; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench-rpc
-	$(RELEASE)/ixt-bench-rpc
-	cd benches/rpc/go && go build -o $(CURDIR)/$(BUILD)/bench-rpc-go . && IXT=$(RELEASE)/ixt $(CURDIR)/$(BUILD)/bench-rpc-go
+	cd benches/rpc/go && go build -o $(CURDIR)/$(BUILD)/bench-rpc-go .
 	$(PY) -m pip install --quiet --disable-pip-version-check -r benches/rpc/python/requirements.txt
-	$(PY) benches/rpc/python/bench.py --host $(RELEASE)/ixt
+	$(PY) benches/calls.py --rust $(RELEASE)/ixt-bench-rpc --go "env IXT=$(RELEASE)/ixt $(BUILD)/bench-rpc-go" \
+		--python "$(PY) benches/rpc/python/bench.py --host $(RELEASE)/ixt" --markdown docs/benchmarks.md --plot docs/calls.svg
 
 clean: ## remove what was built
 	cargo clean

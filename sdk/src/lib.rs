@@ -24,6 +24,10 @@ pub use net::{
 pub use sender::StreamSender;
 pub use sink::{FrameSink, SinkClosed};
 
+/// What messages come in: cheap to clone, cheap to cut.
+#[cfg(feature = "net")]
+pub use bytes::Bytes;
+
 /// The core: codecs, capability rules and the engine, without IO.
 pub use ixt_core as core;
 pub use ixt_core::flow::Outcome;

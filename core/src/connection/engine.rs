@@ -191,21 +191,16 @@ impl Connection {
     }
 
     fn send(&mut self, stream: Key, payload: &[u8], ticket: Option<Ticket>) -> Result<()> {
-        let place = self.table.resolve(stream).ok_or(ErrorKind::StreamEnded)?;
-        let full = self.outbox.is_full(&self.table, place, &self.config);
-        let Some(entry) = self.table.get_mut(place) else { return Err(ErrorKind::StreamEnded.into()) };
+        let (place, entry) = self.table.live_mut(stream).ok_or(ErrorKind::StreamEnded)?;
         let Body::Stream(sender) = &mut entry.body else { return Err(relayed()) };
-        if full && sender.state().sender == flow::Half::Open {
+        if self.outbox.is_full(&entry.lane, &self.config) && sender.state().sender == flow::Half::Open {
             if let Some(ticket) = ticket {
                 self.outbox.hold_back(stream, ticket);
             }
             return Err(ErrorKind::QueueFull.into());
         }
-        let frame = match ticket {
-            Some(ticket) => sender.send_with(ticket, payload)?,
-            None => sender.try_send(payload)?,
-        };
-        self.outbox.queue(place, entry, &frame, self.limits)
+        let (id, sequence) = sender.spend(payload.len(), ticket)?;
+        self.outbox.queue_message(place, entry, id, sequence, payload, self.limits)
     }
 
     /// Queues for one credit and for room. [`flow::Event::Ready`] says when both are there, at once where they

@@ -71,6 +71,11 @@ impl Framer {
         }
     }
 
+    /// Whether the next frame begins in what is read next.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// The bytes of a frame that [`next`](Self::next) gave.
     pub(super) fn bytes<'a>(&'a self, read: &'a [u8], whole: &Whole) -> &'a [u8] {
         match whole {

@@ -55,6 +55,14 @@ impl Lane {
         }
     }
 
+    /// How long the frame is that stands so many bytes behind the front.
+    pub(super) fn length_at(&self, behind: usize) -> Option<usize> {
+        match split(self.bytes().get(behind..)?, usize::MAX) {
+            Ok(Split::Message(length)) => Some(length),
+            _ => None,
+        }
+    }
+
     /// Takes the oldest `length` bytes away.
     pub(super) fn pop(&mut self, length: usize, spare: &mut Spare) {
         self.head += length;
@@ -94,10 +102,15 @@ impl<'a> Room<'a> {
         self.at == self.out.len()
     }
 
+    /// Whether so many bytes fit.
+    pub(super) fn fits(&self, length: usize) -> bool {
+        length <= self.out.len() - self.at
+    }
+
     /// Whether a frame of this length should go now: it fits, or it would not fit an empty buffer either and
     /// has to be cut.
     pub(super) fn takes(&self, length: usize) -> bool {
-        length <= self.out.len() - self.at || (length > self.out.len() && !self.is_full())
+        self.fits(length) || (length > self.out.len() && !self.is_full())
     }
 
     /// Copies as much of `bytes` as fits and gives how much that was.

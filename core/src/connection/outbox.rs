@@ -6,7 +6,7 @@ use super::lane::{Lane, Room, Spare};
 use super::table::{Entry, Place, Table};
 use super::{Config, Key};
 use crate::flow::Ticket;
-use crate::stream::{FrameBody, FrameRef, StreamFrame};
+use crate::stream::{FrameBody, FrameRef, StreamFrame, StreamId, data};
 use crate::wire::{Limits, Result};
 
 /// Bytes that a stream may send in its turn, beyond which a frame may go.
@@ -37,9 +37,9 @@ pub(super) struct Outbox {
 
 /// What became of a turn.
 enum Turn {
-    /// The room is full.
-    Full,
-    /// The stream's turn is over.
+    /// The room is full, after so many frames.
+    Full(u64),
+    /// The stream's turn is over, after so many frames.
     Over(u64),
     /// Nobody has data.
     Nobody,
@@ -68,9 +68,30 @@ impl Outbox {
             && self.turns.is_empty())
     }
 
-    pub(super) fn is_full(&self, table: &Table, place: Place, config: &Config) -> bool {
-        self.queued() >= config.max_queued
-            || table.get(place).is_some_and(|entry| entry.lane.len() >= config.max_queued_stream)
+    /// Whether there is no room for another message of the stream with this lane.
+    pub(super) fn is_full(&self, lane: &Lane, config: &Config) -> bool {
+        self.queued() >= config.max_queued || lane.len() >= config.max_queued_stream
+    }
+
+    /// Queues a message whose credit is spent behind the others of its stream.
+    #[inline]
+    pub(super) fn queue_message(
+        &mut self,
+        place: Place,
+        entry: &mut Entry,
+        id: StreamId,
+        sequence: u64,
+        payload: &[u8],
+        limits: Limits,
+    ) -> Result<()> {
+        if !data::fits(payload, limits) {
+            return self.queue(place, entry, &FrameRef::data(id, sequence, payload), limits);
+        }
+        let before = entry.lane.len();
+        data::write(id, sequence, payload, entry.lane.end(&mut self.spare))?;
+        self.in_lanes += entry.lane.len() - before;
+        self.waits(place, entry);
+        Ok(())
     }
 
     /// Queues a frame behind the others of its stream.
@@ -202,7 +223,8 @@ impl Outbox {
         loop {
             match self.take_turn(table, room, settled) {
                 Turn::Over(sent) => frames += sent,
-                Turn::Full | Turn::Nobody => return frames,
+                Turn::Full(sent) => return frames + sent,
+                Turn::Nobody => return frames,
             }
         }
     }
@@ -243,23 +265,20 @@ impl Outbox {
         if entry.deficit <= 0 {
             entry.deficit += TURN_BYTES;
         }
-        let mut sent = 0;
+        // Whole frames that fit leave as one piece.
+        let (mut sent, mut length, mut is_full) = (0, 0, false);
         while entry.deficit > 0
             && sent < TURN_FRAMES
             && entry.may_leave()
-            && let Some(frame) = entry.lane.front()
+            && let Some(frame) = entry.lane.length_at(length)
         {
-            let length = frame.len();
-            if !room.takes(length) {
-                return Turn::Full;
+            // A frame that has to be cut goes by itself.
+            if !(room.fits(length + frame) || (length == 0 && room.takes(frame))) {
+                is_full = true;
+                break;
             }
-            let put = room.put(frame);
-            if let Some(rest) = frame.get(put..).filter(|rest| !rest.is_empty()) {
-                self.rest.end(&mut self.spare).extend_from_slice(rest);
-            }
-            entry.lane.pop(length, &mut self.spare);
-            self.in_lanes -= length;
-            entry.deficit -= length as i64;
+            length += frame;
+            entry.deficit -= frame as i64;
             sent += 1;
             if let Some(relay) = entry.relay() {
                 relay.left();
@@ -268,6 +287,18 @@ impl Outbox {
                     self.left.push_back(place);
                 }
             }
+        }
+        let leaves = entry.lane.bytes().get(..length).unwrap_or_default();
+        let put = room.put(leaves);
+        if let Some(rest) = leaves.get(put..).filter(|rest| !rest.is_empty()) {
+            self.rest.end(&mut self.spare).extend_from_slice(rest);
+        }
+        if length > 0 {
+            entry.lane.pop(length, &mut self.spare);
+            self.in_lanes -= length;
+        }
+        if is_full {
+            return Turn::Full(sent.into());
         }
         self.turns.pop_front();
         if entry.lane.is_empty() || !entry.may_leave() {

@@ -8,7 +8,7 @@ use super::framer::Whole;
 use super::table::{Body, Known, Place};
 use super::{EndReason, Event, Key, VERSION};
 use crate::flow::{self, By, Outcome, Received, Stream};
-use crate::stream::{Frame, FrameBody, FrameRef, InteractionKind, Open, StreamErrorCode, StreamId};
+use crate::stream::{Frame, FrameBody, FrameRef, InteractionKind, Open, StreamErrorCode, StreamId, data};
 use crate::wire::{ErrorKind, Limits, MESSAGE_OVERHEAD};
 
 /// The events of what was read, one after the other; see [`Connection::receive`].
@@ -29,10 +29,13 @@ pub(super) enum Heard {
     Relay { stream: Key },
 }
 
-impl Incoming<'_> {
+impl<'c> Incoming<'c> {
     /// The next event; `None` when what was read has been taken in whole and there are no more.
     #[allow(clippy::should_implement_trait, reason = "what it gives borrows from it")]
     pub fn next(&mut self) -> Option<Event<'_>> {
+        if let Some(message) = self.next_message() {
+            return Some(message);
+        }
         let (whole, heard) = loop {
             if let Some(event) = self.connection.poll_event() {
                 return Some(event);
@@ -55,6 +58,32 @@ impl Incoming<'_> {
             }
             Heard::Relay { stream } => Event::Relay { stream, bytes },
         })
+    }
+
+    /// Nearly all that comes is messages, so these have a path of their own; `None` where anything else is to be done.
+    #[inline]
+    fn next_message(&mut self) -> Option<Event<'c>> {
+        let connection = &mut *self.connection;
+        if !connection.events.is_empty() || !connection.eventful.is_empty() || connection.end.is_some() {
+            return None;
+        }
+        if !connection.framer.is_empty() {
+            return None;
+        }
+        let read: &'c [u8] = self.read;
+        let bytes = read.get(self.at..)?;
+        let ((id, data), rest) = data::read_first(bytes, connection.limits)?;
+        let Known::Live(place) = connection.table.find(id) else { return None };
+        let (stream, entry) = connection.table.keyed_mut(place)?;
+        let Body::Stream(receiver) = &mut entry.body else { return None };
+        if !receiver.takes(data.sequence) {
+            return None;
+        }
+        let taken = bytes.len() - rest.len();
+        self.at += taken;
+        connection.stats.frames_in += 1;
+        connection.stats.bytes_in += taken as u64;
+        Some(Event::Message { stream, sequence: data.sequence, payload: data.payload })
     }
 
     /// What has not been taken in yet: to be handed in again, before what is read next.

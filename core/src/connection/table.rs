@@ -264,6 +264,21 @@ impl Table {
         Some(Key::new(place, self.slot(place)?.generation))
     }
 
+    /// The stream with this key, while it lives.
+    #[inline]
+    pub(super) fn live_mut(&mut self, key: Key) -> Option<(Place, &mut Entry)> {
+        let place = key.place();
+        let slot = self.slot_mut(place).filter(|slot| slot.generation == key.generation())?;
+        Some((place, slot.entry.as_mut()?))
+    }
+
+    /// The stream that stands here, with its key.
+    #[inline]
+    pub(super) fn keyed_mut(&mut self, place: Place) -> Option<(Key, &mut Entry)> {
+        let slot = self.slot_mut(place)?;
+        Some((Key::new(place, slot.generation), slot.entry.as_mut()?))
+    }
+
     pub(super) fn get(&self, place: Place) -> Option<&Entry> {
         self.slot(place)?.entry.as_ref()
     }

@@ -56,9 +56,8 @@ impl Connection {
 
     /// The next event of a stream; `None` when it has none left, or when that has to wait.
     fn event_of(&mut self, place: Place) -> Option<Event<'static>> {
-        let key = self.table.key(place)?;
-        let full = self.outbox.is_full(&self.table, place, &self.config);
-        while let Some(entry) = self.table.get_mut(place) {
+        while let Some((key, entry)) = self.table.keyed_mut(place) {
+            let full = self.outbox.is_full(&entry.lane, &self.config);
             let silent = entry.flags.silent;
             match entry.stream().and_then(|stream| stream.poll_event()) {
                 Some(_) if silent => {}

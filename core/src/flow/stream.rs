@@ -394,10 +394,23 @@ impl Stream {
 
     #[inline]
     fn send<'p>(&mut self, payload: &'p [u8], ticket: Option<Ticket>) -> Result<FrameRef<'p>> {
-        let fits = payload.len() <= self.limits.max_payload();
-        let id = self.id.ok_or(ErrorKind::NotOpen)?;
-        let sequence = self.sender.send(fits, ticket)?;
+        let (id, sequence) = self.spend(payload.len(), ticket)?;
         Ok(Frame::data(id, sequence, payload))
+    }
+
+    /// Spends the credit for a message of so many bytes: what stands in its frame.
+    #[inline]
+    pub(crate) fn spend(&mut self, length: usize, ticket: Option<Ticket>) -> Result<(StreamId, u64)> {
+        let fits = length <= self.limits.max_payload();
+        let id = self.id.ok_or(ErrorKind::NotOpen)?;
+        Ok((id, self.sender.send(fits, ticket)?))
+    }
+
+    /// Takes a data frame of this stream whose payload is not too large. False where it is not a message, and nothing
+    /// has changed: [`receive`](Self::receive) says what it is.
+    #[inline]
+    pub(crate) fn takes(&mut self, sequence: u64) -> bool {
+        self.id.is_some() && self.receiver.data(sequence, true).is_ok()
     }
 
     fn begin(

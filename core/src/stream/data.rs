@@ -13,7 +13,7 @@ const TAG: u64 = 1;
 
 /// Whether a payload is neither empty, which has another shape, nor too large.
 #[inline]
-pub(super) fn fits(payload: &[u8], limits: Limits) -> bool {
+pub(crate) fn fits(payload: &[u8], limits: Limits) -> bool {
     !payload.is_empty() && payload.len() <= limits.max_payload()
 }
 
@@ -25,7 +25,7 @@ pub(super) const fn length(payload: &[u8]) -> usize {
 
 /// Writes a data frame whose payload [`fits`].
 #[inline]
-pub(super) fn write(id: StreamId, sequence: u64, payload: &[u8], out: &mut impl Buffer) -> Result<()> {
+pub(crate) fn write(id: StreamId, sequence: u64, payload: &[u8], out: &mut impl Buffer) -> Result<()> {
     let (high, low) = id.words();
     let count = payload.len();
     let words = [table(count), ROOT, high, low, sequence, TAG, list_of_bytes(0, count)];
@@ -73,7 +73,7 @@ fn take_head(bytes: &[u8], limits: Limits) -> Option<(Head, &[u8])> {
 }
 
 /// A data frame and the bytes after its payload.
-type Read<'a> = ((StreamId, StreamData<&'a [u8]>), &'a [u8]);
+pub(crate) type Read<'a> = ((StreamId, StreamData<&'a [u8]>), &'a [u8]);
 
 /// Reads a data frame that [`write()`] may have written, and what stands in its padding. `None` where it
 /// is of another shape or to be refused.
@@ -89,7 +89,7 @@ pub(super) fn read(bytes: &[u8], limits: Limits) -> Option<Read<'_>> {
 
 /// The same at the front of `bytes`, and what follows the frame.
 #[inline]
-pub(super) fn read_first(bytes: &[u8], limits: Limits) -> Option<Read<'_>> {
+pub(crate) fn read_first(bytes: &[u8], limits: Limits) -> Option<Read<'_>> {
     let (Head { id, sequence, count }, content) = take_head(bytes, limits)?;
     let (content, rest) = content.split_at_checked(bytes_to_words(count) * WORD)?;
     Some(((id, StreamData { sequence, payload: content.get(..count)? }), rest))

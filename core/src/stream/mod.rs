@@ -4,7 +4,7 @@
 //! type over other storage, so that encoding, comparing and matching are written once.
 
 mod codec;
-mod data;
+pub(crate) mod data;
 mod frame;
 mod id;
 mod reason;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ixt_core::connection::Config;
 use ixt_core::invocation::{ChildSpec, InvocationContext, Subject, Target};
 use ixt_core::stream::InteractionKind;
@@ -147,7 +148,7 @@ impl CallBuilder {
     ///
     /// # Errors
     /// How the call ended, where it did not end well.
-    pub async fn unary(self, payload: impl AsRef<[u8]>) -> Result<Vec<u8>, CallError> {
+    pub async fn unary(self, payload: impl AsRef<[u8]>) -> Result<Bytes, CallError> {
         self.open(InteractionKind::Unary, Some(payload.as_ref()), true)?.recv_one().await
     }
 

@@ -1,6 +1,6 @@
 //! One connection: the engine behind a lock, a task that reads and a task that writes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use ixt_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
+use super::arrived::{Arrived, Taken};
 use super::clock::Clock;
 use super::pipe::Pipe;
 use super::wakers::Wakers;
@@ -52,12 +53,14 @@ struct State {
     end: Option<End>,
     /// Who waits for the connection is to be told.
     has_changed: bool,
+    /// The writer has nothing to do until it is told, or until this time.
+    writer_waits: Option<u64>,
 }
 
 /// What a stream's user waits for.
 #[derive(Default)]
 struct Slot {
-    arrived: VecDeque<Vec<u8>>,
+    arrived: Arrived,
     /// The peer's direction has ended in order.
     closed: bool,
     /// The stream failed or was cancelled, or is over.
@@ -96,6 +99,7 @@ impl Link {
             going_away: false,
             end: None,
             has_changed: false,
+            writer_waits: None,
         };
         let link = Arc::new(Self {
             state: Mutex::new(state),
@@ -116,13 +120,13 @@ impl Link {
 
     /// Does something under the lock, and sees to what came of it.
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        let (done, has_work, has_changed) = {
+        let (done, is_writer_wanted, has_changed) = {
             let mut state = self.lock();
             let done = work(&mut state);
             state.drain();
-            (done, state.engine.has_transmit(), std::mem::take(&mut state.has_changed))
+            (done, state.is_writer_wanted(), std::mem::take(&mut state.has_changed))
         };
-        if has_work {
+        if is_writer_wanted {
             self.work.notify_one();
         }
         if has_changed {
@@ -162,7 +166,9 @@ impl Link {
             // Room is made, so senders that waited for it may go on.
             let (filled, ended, next) = self.with(|state| {
                 let filled = state.engine.poll_transmit(&mut buffer);
-                (filled, state.engine.has_ended(), state.engine.next_timeout())
+                let next = state.engine.next_timeout().unwrap_or(u64::MAX);
+                state.writer_waits = (filled == 0).then_some(next);
+                (filled, state.engine.has_ended(), next)
             });
             let bytes = buffer.get(..filled).unwrap_or_default();
             let written = tokio::select! {
@@ -182,12 +188,15 @@ impl Link {
                 self.with(|state| state.engine.transport_ended());
                 return;
             }
-            let next = self.clock.at(next.unwrap_or(u64::MAX));
+            let next = self.clock.at(next);
             if timer.deadline() != next {
                 timer.as_mut().reset(next);
             }
             tokio::select! {
-                () = self.work.notified() => {}
+                () = self.work.notified() => {
+                    // Who is ready to send goes first, so that one write carries it all.
+                    tokio::task::yield_now().await;
+                }
                 () = &mut timer => {
                     let now_us = self.clock.now_us();
                     self.with(|state| state.engine.handle_timeout(now_us));
@@ -291,10 +300,22 @@ impl Link {
         self.with(|state| state.engine.try_send(key, payload))
     }
 
+    /// Sends as many as there are credit and room for, and says how many these were.
+    pub(crate) fn try_send_many<T: AsRef<[u8]>>(&self, key: Key, payloads: &[T]) -> (usize, Result<()>) {
+        self.with(|state| {
+            for (sent, payload) in payloads.iter().enumerate() {
+                if let Err(error) = state.engine.try_send(key, payload.as_ref()) {
+                    return (sent, Err(error));
+                }
+            }
+            (payloads.len(), Ok(()))
+        })
+    }
+
     /// Sends when there is credit and room. Dropped while it waits, it loses none.
     pub(crate) async fn send(self: &Arc<Self>, key: Key, payload: &[u8]) -> Result<()> {
         match self.try_send(key, payload) {
-            Err(error) if matches!(error.kind(), ErrorKind::CreditExhausted | ErrorKind::QueueFull) => {}
+            Err(error) if must_wait(&error) => {}
             done => return done,
         }
         let ticket = self.with(|state| {
@@ -324,7 +345,7 @@ impl Link {
     pub(crate) fn poll_arrived(
         &self,
         key: Key,
-        taken: &mut VecDeque<Vec<u8>>,
+        taken: &mut Taken,
         consumed: u32,
         context: &mut Context<'_>,
     ) -> Poll<std::result::Result<bool, Outcome>> {
@@ -335,7 +356,7 @@ impl Link {
             }
             let Some(slot) = state.slots.get_mut(&key) else { return Poll::Ready(Ok(false)) };
             if !slot.arrived.is_empty() {
-                std::mem::swap(&mut slot.arrived, taken);
+                slot.arrived.take(taken);
                 return Poll::Ready(Ok(true));
             }
             if let Some(outcome @ (Outcome::Failed(_) | Outcome::Cancelled(_))) = &slot.outcome {
@@ -394,7 +415,7 @@ impl State {
             match event {
                 Event::Message { stream, payload, .. } => {
                     if let Some(slot) = slots.get_mut(&stream) {
-                        slot.arrived.push_back(payload.to_vec());
+                        slot.arrived.push(payload);
                         slot.readers.wake();
                     }
                 }
@@ -432,6 +453,17 @@ impl State {
             Notice::Ended(end) => self.end = Some(end),
         }
         self.has_changed = true;
+    }
+
+    /// Whether the writer waits and has something to do now. It is told once.
+    fn is_writer_wanted(&mut self) -> bool {
+        let Some(until) = self.writer_waits else { return false };
+        let wanted =
+            self.engine.has_transmit() || self.engine.next_timeout().is_some_and(|next| next < until);
+        if wanted {
+            self.writer_waits = None;
+        }
+        wanted
     }
 
     fn turn(&mut self, key: Key, ticket: Ticket) -> Option<&mut Turn> {
@@ -523,6 +555,11 @@ impl Drop for Waiting<'_> {
             state.engine.drop_ticket(self.key, self.ticket);
         });
     }
+}
+
+/// Whether a message could not be sent for want of credit or room alone.
+pub(crate) fn must_wait(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::CreditExhausted | ErrorKind::QueueFull)
 }
 
 /// A fresh id of a stream: a UUIDv7.

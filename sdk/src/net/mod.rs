@@ -2,6 +2,7 @@
 
 mod address;
 mod admin;
+mod arrived;
 mod call;
 mod client;
 mod clock;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ixt_core::connection::{Config, EndReason};
 use ixt_core::flow::Outcome;
 use ixt_core::invocation::{InvocationContext, Target};
@@ -258,10 +259,11 @@ impl ModuleBuilder {
     }
 
     /// Answers unary calls to a service: one message in, one message out.
-    pub fn unary<H, F>(self, service: impl Into<Service>, handler: H) -> Self
+    pub fn unary<H, F, A>(self, service: impl Into<Service>, handler: H) -> Self
     where
-        H: Fn(CallContext, Vec<u8>) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Vec<u8>, CallError>> + Send + 'static,
+        H: Fn(CallContext, Bytes) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<A, CallError>> + Send + 'static,
+        A: AsRef<[u8]> + Send,
     {
         let handler = Arc::new(handler);
         let service = service.into().kinds([InteractionKind::Unary]);
@@ -278,7 +280,7 @@ impl ModuleBuilder {
     /// Hears broadcasts of a topic.
     pub fn topic<H, F>(mut self, topic: impl Into<String>, handler: H) -> Self
     where
-        H: Fn(CallContext, Vec<u8>) -> F + Send + Sync + 'static,
+        H: Fn(CallContext, Bytes) -> F + Send + Sync + 'static,
         F: Future<Output = Result<(), CallError>> + Send + 'static,
     {
         let handler = Arc::new(handler);

@@ -1,8 +1,8 @@
 //! Calls over a Unix socket between two processes: ours directly and through a host, and tonic.
 //!
-//! Without arguments it starts the servers as processes of its own, lets the clients take turns, and prints one JSON
+//! It starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 //! object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
-//! messages, of client and servers together.
+//! messages, of client and servers together. An argument, with which an operation begins, measures that alone.
 
 mod ours;
 mod tonic_peer;
@@ -16,6 +16,8 @@ use tonic_peer::Client as Tonic;
 
 type Failure = Box<dyn std::error::Error>;
 
+/// Messages handed over as many as there are at once. tonic has no such call: its one by one stands beside it.
+const BATCHES: &str = "bidi stream, batches";
 /// Rounds of which the median is taken.
 const ROUNDS: usize = 9;
 
@@ -30,8 +32,9 @@ fn main() -> Result<(), Failure> {
         ["direct", url] => runtime.block_on(ours::serve(url, false)),
         ["module", url] => runtime.block_on(ours::serve(url, true)),
         ["host", url] => runtime.block_on(ours::host(url)),
-        [] => runtime.block_on(measure()),
-        _ => Err("usage: ixt-bench-rpc".into()),
+        [] => runtime.block_on(measure("")),
+        [only] => runtime.block_on(measure(only)),
+        _ => Err("usage: ixt-bench-rpc [unary | bidi]".into()),
     }
 }
 
@@ -61,15 +64,15 @@ fn cpu(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-async fn measure() -> Result<(), Failure> {
+async fn measure(only: &str) -> Result<(), Failure> {
     let folder = std::env::temp_dir().join(format!("ixt-bench-rpc-{}", std::process::id()));
     std::fs::create_dir(&folder)?;
-    let done = measure_in(&folder).await;
+    let done = measure_in(&folder, only).await;
     std::fs::remove_dir_all(&folder)?;
     done
 }
 
-async fn measure_in(folder: &std::path::Path) -> Result<(), Failure> {
+async fn measure_in(folder: &std::path::Path, only: &str) -> Result<(), Failure> {
     let at = |name: &str| folder.join(name).display().to_string();
     let (direct, host) = (format!("unix://{}", at("direct")), format!("unix://{}", at("host")));
     let servers = [
@@ -84,41 +87,38 @@ async fn measure_in(folder: &std::path::Path) -> Result<(), Failure> {
     let ours = Ours::connect(&direct, false).await?;
     let hosted = Ours::connect(&host, true).await?;
 
-    for (operation, size, count) in
-        [("unary", 64, 3000), ("bidi stream", 64, 60_000), ("bidi stream", 16 << 10, 4000)]
-    {
+    for (operation, size, count) in [
+        ("unary", 64, 3000),
+        ("bidi stream", 64, 60_000),
+        (BATCHES, 64, 60_000),
+        ("bidi stream", 16 << 10, 4000),
+    ] {
+        if !operation.starts_with(only) {
+            continue;
+        }
         let payload = vec![7u8; size];
         let mut times = [const { Vec::new() }; 3];
         let mut used = [0.0; 3];
         for round in 0..=ROUNDS {
             for which in 0..3 {
                 let (before, start) = (pids.iter().map(|pid| cpu(*pid)).sum::<f64>(), Instant::now());
-                let bytes = match (operation, which) {
-                    ("unary", 0) => {
-                        let mut bytes = 0;
-                        for _ in 0..count {
-                            bytes += ours.unary(&payload).await?;
-                        }
-                        bytes
-                    }
+                let ixt = if which == 2 { &hosted } else { &ours };
+                let mut bytes = 0;
+                match (operation, which) {
                     ("unary", 1) => {
-                        let mut bytes = 0;
                         for _ in 0..count {
                             bytes += tonic.unary(payload.clone()).await?;
                         }
-                        bytes
                     }
                     ("unary", _) => {
-                        let mut bytes = 0;
                         for _ in 0..count {
-                            bytes += hosted.unary(&payload).await?;
+                            bytes += ixt.unary(&payload).await?;
                         }
-                        bytes
                     }
-                    (_, 0) => ours.each(payload.clone(), count).await?,
-                    (_, 1) => tonic.each(payload.clone(), count).await?,
-                    _ => hosted.each(payload.clone(), count).await?,
-                };
+                    (_, 1) => bytes = tonic.each(payload.clone(), count).await?,
+                    (BATCHES, _) => bytes = ixt.batches(&payload, count).await?,
+                    (_, _) => bytes = ixt.each(payload.clone(), count).await?,
+                }
                 if bytes != size * count {
                     return Err(format!("{operation}: {bytes} bytes came back").into());
                 }

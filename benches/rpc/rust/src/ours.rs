@@ -5,6 +5,9 @@ use std::sync::Arc;
 use ixt::core::connection::Config;
 use ixt::{Call, Client, Module, ModuleBuilder};
 
+/// Messages that the application has at once, where it has many.
+const BATCH: usize = 64;
+
 fn config() -> Config {
     let mut config = Config::default();
     // As much as gRPC's 64 KiB lets 64-byte messages be under way.
@@ -19,6 +22,14 @@ fn echo() -> ModuleBuilder {
         .service("each", |_context, call: Arc<Call>| async move {
             while let Some(message) = call.recv().await? {
                 call.send(message).await?;
+            }
+            Ok(())
+        })
+        .service("batches", |_context, call: Arc<Call>| async move {
+            let mut messages = Vec::new();
+            while call.recv_many(&mut messages).await? > 0 {
+                call.send_many(&messages).await?;
+                messages.clear();
             }
             Ok(())
         })
@@ -75,6 +86,29 @@ impl Ours {
         let mut bytes = 0;
         while let Some(answer) = call.recv().await? {
             bytes += answer.len();
+        }
+        sending.await??;
+        Ok(bytes)
+    }
+
+    /// As [`each`](Self::each), many messages a call.
+    pub(crate) async fn batches(
+        &self,
+        payload: &[u8],
+        count: usize,
+    ) -> Result<usize, Box<dyn std::error::Error>> {
+        let call = Arc::new(self.client.service("batches").bidi_stream()?);
+        let (sender, payloads) = (Arc::clone(&call), vec![payload.to_vec(); BATCH]);
+        let sending = tokio::spawn(async move {
+            for _ in 0..count / BATCH {
+                sender.send_many(&payloads).await?;
+            }
+            sender.send_many(&payloads[..count % BATCH]).await?;
+            sender.close()
+        });
+        let (mut bytes, mut messages) = (0, Vec::new());
+        while call.recv_many(&mut messages).await? > 0 {
+            bytes += messages.drain(..).map(|message| message.len()).sum::<usize>();
         }
         sending.await??;
         Ok(bytes)

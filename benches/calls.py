@@ -1,0 +1,227 @@
+"""Runs the benchmarks of calls between processes, writes their table and plot in docs/benchmarks.
+
+    calls.py --rust PROGRAM --go PROGRAM --python "INTERPRETER bench.py --host IXT"
+
+Each program prints one JSON object a line for each comparison: nanoseconds of a message there and
+back, directly, by gRPC and through the host, the median of the rounds' ratios, and the CPU seconds of
+a million messages, of all processes together. With --only nothing is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import math
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from report import (
+    AT_LEAST,
+    AT_MOST,
+    DASH,
+    LEFT,
+    RIGHT,
+    ROW,
+    STYLE,
+    TIMES,
+    TOP,
+    WIDTH,
+    command_says,
+    cpu,
+    nanoseconds,
+    size_of,
+    system,
+    times,
+    write_page,
+)
+
+LANGUAGES = ("rust", "go", "python")
+#: Of the peer's speed: streams of 64 B, unary calls.
+STREAMS = {"Rust": 5.0, "Go": 4.0, "Python": 8.0}
+UNARY = {"Rust": 1.5, "Go": 1.5, "Python": 3.0}
+#: Through the host: this often the direct time at most.
+HOST = 2.0
+TICKS = (0.5, 1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison."""
+
+    language: str
+    operation: str
+    size: int
+    peer: str
+    direct_ns: float
+    peer_ns: float
+    host_ns: float
+    ratio: float
+    host_by_direct: float
+    cpu_s_per_million: dict[str, float]
+
+    @property
+    def target(self) -> float | None:
+        """What the ratio is to reach; of small messages alone."""
+        if self.size != 64:
+            return None
+        return (STREAMS if self.operation.startswith("bidi") else UNARY)[self.language]
+
+    @property
+    def falls_short(self) -> bool:
+        return self.target is not None and self.ratio < self.target
+
+    @property
+    def host_falls_short(self) -> bool:
+        return self.host_by_direct > HOST
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measures calls and writes the page.")
+    for language in LANGUAGES:
+        parser.add_argument(f"--{language}", metavar="COMMAND", help="its benchmark")
+    parser.add_argument("--only", metavar="LANGUAGES", help="such as rust,go; writes nothing")
+    parser.add_argument("--markdown", type=Path, help="the page whose table is written anew")
+    parser.add_argument("--plot", type=Path, help="the SVG that is written")
+    arguments = parser.parse_args()
+
+    languages = arguments.only.split(",") if arguments.only else list(LANGUAGES)
+    missing = [language for language in languages if not getattr(arguments, language, None)]
+    if missing:
+        parser.error(f"no benchmark given for: {', '.join(missing)} (--only leaves languages out)")
+    rows = [
+        row for language in languages for row in run(language, getattr(arguments, language))
+    ]
+    aimed = [row for row in rows if row.target is not None]
+    met = sum(not row.falls_short for row in aimed)
+    through = sum(not row.host_falls_short for row in rows)
+    print(f"{met} of {len(aimed)} targets are met; {through} of {len(rows)} through the host")
+    if arguments.only:
+        print("--only: the page was left as it is")
+        return 0
+    if arguments.markdown:
+        write_page(arguments.markdown, "calls", table(rows))
+    if arguments.plot:
+        arguments.plot.write_text(plot(rows))
+    return 0
+
+
+def run(language: str, command: str) -> list[Row]:
+    """Runs a benchmark, and says each of its lines as it comes."""
+    rows = []
+    with subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            row = Row(**json.loads(line))
+            rows.append(row)
+            print(line_for_terminal(row), flush=True)
+    if process.returncode or not rows:
+        raise SystemExit(f"the benchmark of {language} failed")
+    return rows
+
+
+def mark(short: bool) -> str:
+    return " \u25bc" if short else ""
+
+
+def line_for_terminal(row: Row) -> str:
+    return (
+        f"{row.language:7}{row.operation:24}{size_of(row.size):>7}{nanoseconds(row.direct_ns):>9} ns"
+        f"  {times(row.ratio):>7} {row.peer}{mark(row.falls_short)}"
+        f"  host {row.host_by_direct:.2f}{TIMES} direct{mark(row.host_falls_short)}"
+    )
+
+
+def seconds(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def table(rows: list[Row]) -> str:
+    out = [
+        f"Measured on {datetime.datetime.now(datetime.UTC).date()}: {cpu()},"
+        f" {os.cpu_count()} cores, {system()}; {command_says('rustc', '--version')},"
+        f" {command_says('go', 'version')}, Python {sys.version.split()[0]}.",
+        "",
+        "| | | Direct, ns | Peer | Peer, ns | Ratio | Target | Host, ns | Host by direct"
+        f" ({AT_MOST} {HOST:g}{TIMES}) | CPU s a million: direct / peer / host |",
+        "|---|--:|--:|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        used = row.cpu_s_per_million
+        target = DASH if row.target is None else f"{AT_LEAST} {row.target:g}{TIMES}"
+        out.append(
+            f"| {row.language}: {row.operation} | {size_of(row.size)} | {nanoseconds(row.direct_ns)}"
+            f" | {row.peer} | {nanoseconds(row.peer_ns)} | {times(row.ratio)}{mark(row.falls_short)}"
+            f" | {target} | {nanoseconds(row.host_ns)}"
+            f" | {row.host_by_direct:.2f}{TIMES}{mark(row.host_falls_short)}"
+            f" | {seconds(used['direct'])} / {seconds(used['peer'])} / {seconds(used['host'])} |"
+        )
+    return "\n".join([*out, ""])
+
+
+def plot(rows: list[Row]) -> str:
+    """A row for each operation and size, on a logarithmic scale."""
+    low = math.log2(min([0.5, *(row.ratio for row in rows)]))
+    high = math.log2(max([8.0, *(row.ratio for row in rows)]) * 1.15)
+
+    def x(ratio: float) -> float:
+        return LEFT + (math.log2(ratio) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    marks: list[str] = []
+    y = TOP
+    for language in dict.fromkeys(row.language for row in rows):
+        found = [row for row in rows if row.language == language]
+        y += ROW + 4
+        marks.append(
+            f'<text class="head" x="16" y="{y}">{language} against {found[0].peer}</text>'
+        )
+        for row in found:
+            y += ROW
+            marks.append(
+                f'<text x="{LEFT - 12}" y="{y}" text-anchor="end">'
+                f"{escape(f'{row.operation}, {size_of(row.size)}')}</text>"
+                f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y - 4}" y2="{y - 4}"'
+                ' stroke-dasharray="1 4"/>'
+            )
+            if row.target is not None:
+                at = x(row.target)
+                marks.append(
+                    f'<line class="want" x1="{at:.1f}" x2="{at:.1f}" y1="{y - 10}" y2="{y + 2}"/>'
+                )
+            for name, ratio in (("canonical", row.peer_ns / row.host_ns), ("plain", row.ratio)):
+                marks.append(
+                    f'<circle class="{name}" cx="{x(ratio):.1f}" cy="{y - 4}" r="4.5">'
+                    f"<title>{times(ratio)}</title></circle>"
+                )
+    bottom = y + 12
+    grid = [
+        f'<line class="{"one" if tick == 1 else "grid"}" x1="{x(tick):.1f}" x2="{x(tick):.1f}"'
+        f' y1="{TOP}" y2="{bottom}"/>'
+        f'<text class="note" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">'
+        f"{tick:g}{TIMES}</text>"
+        for tick in TICKS
+        if low <= math.log2(tick) <= high
+    ]
+    key = (
+        '<circle class="plain" cx="22" cy="44" r="4.5"/><text x="32" y="48">directly</text>'
+        '<circle class="canonical" cx="112" cy="44" r="4.5"/>'
+        '<text x="122" y="48">through the host; the peer has none between</text>'
+        '<line class="want" x1="402" x2="402" y1="38" y2="50"/>'
+        '<text x="410" y="48">target, directly</text>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 28}"'
+        f' width="{WIDTH}" height="{bottom + 28}" role="img"'
+        ' aria-label="How many times as fast as gRPC each kind of call is">\n'
+        f"<style>{STYLE}</style>\n"
+        '<text class="title" x="16" y="24">Calls between two processes: how many times as fast as'
+        " gRPC (logarithmic)</text>\n" + "\n".join([key, *grid, *marks]) + "\n</svg>\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
