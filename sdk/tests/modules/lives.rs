@@ -58,7 +58,7 @@ async fn a_module_comes_back_when_its_host_does() {
     let (serving, address) = (Arc::clone(&module), url.clone());
     let again = tokio::spawn(async move { serving.serve_again(&address).await });
     let caller = Module::builder("caller").connect(&url).await.unwrap();
-    assert_eq!(caller.client().service("echo").unary("1").await.unwrap(), b"1");
+    assert_eq!(caller.client().service("echo").unary("1").await.unwrap(), "1");
 
     handle.stop(Duration::from_millis(50)).await;
     served.await.unwrap();
@@ -71,7 +71,7 @@ async fn a_module_comes_back_when_its_host_does() {
     let caller = Module::builder("caller").connect(&url).await.unwrap();
     for _ in 0..200 {
         if let Ok(answer) = caller.client().service("echo").unary("2").await {
-            assert_eq!(answer, b"2");
+            assert_eq!(answer, "2");
             assert!(module.is_healthy());
             module.stop(Duration::ZERO).await;
             again.await.unwrap().unwrap();

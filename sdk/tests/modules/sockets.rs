@@ -67,7 +67,7 @@ async fn two_processes_without_a_host() {
     let url = listening.address().unwrap().to_string();
     tokio::spawn(listening.serve());
     let client = Client::direct("caller", &url, Config::default(), None).await.unwrap();
-    assert_eq!(client.service("echo").unary("x").await.unwrap(), b"x");
+    assert_eq!(client.service("echo").unary("x").await.unwrap(), "x");
     let missing = client.service("other").unary("x").await.unwrap_err();
     assert_eq!(missing.code(), Some(StreamErrorCode::NotFound));
 }

@@ -25,14 +25,13 @@ fn trusting(module: ModuleBuilder, roots: &str) -> Result<ModuleBuilder, Failure
     Ok(if roots == "-" { module } else { module.tls(ClientTls::from_file(Path::new(roots))?) })
 }
 
-fn backwards(mut message: Vec<u8>) -> Vec<u8> {
-    message.reverse();
-    message
+fn backwards(message: &[u8]) -> Vec<u8> {
+    message.iter().rev().copied().collect()
 }
 
 async fn serve(url: &str, roots: &str) -> Result<(), Failure> {
     let module = Module::builder("rust")
-        .unary("rust.unary", |_, message| async { Ok(backwards(message)) })
+        .unary("rust.unary", |_, message| async move { Ok(backwards(&message)) })
         .service("rust.client", |_, call: Arc<Call>| async move {
             let (mut count, mut bytes) = (0, 0);
             while let Some(message) = call.recv().await? {
@@ -50,7 +49,7 @@ async fn serve(url: &str, roots: &str) -> Result<(), Failure> {
         })
         .service("rust.bidi", |_, call: Arc<Call>| async move {
             while let Some(message) = call.recv().await? {
-                call.send(backwards(message)).await?;
+                call.send(backwards(&message)).await?;
             }
             Ok(())
         });
@@ -87,7 +86,7 @@ async fn call(client: &Client, provider: &str) -> Result<(), Failure> {
         stream.send(vec![7; size]).await?;
     }
     stream.close()?;
-    println!("client {}", String::from_utf8(stream.recv_one().await?)?);
+    println!("client {}", String::from_utf8(stream.recv_one().await?.to_vec())?);
 
     let mut digest = Digest::new();
     let stream = client.service(format!("{provider}.server")).server_stream("1000")?;
