@@ -19,15 +19,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let client = shouts.get().cloned();
             async move {
                 let from = context.source_module().to_owned();
-                let mut answer = client.ok_or(CallError::NoAnswer)?.service("c.upper").unary(message).await?;
-                answer.extend_from_slice(format!(" (C, called by Rust for {from})").as_bytes());
-                Ok(answer)
+                let answer = client.ok_or(CallError::NoAnswer)?.service("c.upper").unary(message).await?;
+                let answer = String::from_utf8_lossy(&answer);
+                Ok(format!("{answer} (C, called by Rust for {from})"))
             }
         })
         .unary("rust.nap", |context, _message| async move {
             let _told = Told(context, "nap");
             tokio::time::sleep(Duration::from_secs(60)).await;
-            Ok(Vec::new())
+            Ok("")
         })
         .service("rust.ticks", |context, call: Arc<Call>| async move {
             let _told = Told(context, "ticks");
