@@ -8,7 +8,7 @@
 //! let echo = Module::builder("echo").unary("echo", |_context, payload| async { Ok(payload) });
 //! let echo = host.connect(echo).await?;
 //! let caller = host.connect(Module::builder("caller")).await?;
-//! assert_eq!(caller.client().service("echo").unary("hello").await?, b"hello");
+//! assert_eq!(caller.client().service("echo").unary("hello").await?, "hello");
 //! # drop(echo);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();

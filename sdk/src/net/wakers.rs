@@ -22,7 +22,10 @@ impl Wakers {
 
     /// Wakes all, and forgets them: who still has to wait says so again.
     pub(super) fn wake(&mut self) {
-        self.first.take().into_iter().chain(self.more.drain(..)).for_each(Waker::wake);
+        if let Some(first) = self.first.take() {
+            first.wake();
+            self.more.drain(..).for_each(Waker::wake);
+        }
     }
 }
 
