@@ -2,8 +2,9 @@
 
     python tests/parity.py build/counts/rust.log build/counts/python.log …
 
-Every replayer prints `vectors: N values, M refused` and `traces: N`. A language that replays fewer than
-the others passes its tests and proves less, so the numbers must be equal, and as many as the files hold.
+Every replayer prints `vectors: N values, M refused` and `traces: N`, and where the language has
+HandlePayload `payloads: N values, M refused`. A language that replays fewer than the others passes its
+tests and proves less, so the numbers must be equal, and as many as the files hold.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VECTORS = re.compile(r"\bvectors: (\d+) values, (\d+) refused\b")
+PAYLOADS = re.compile(r"\bpayloads: (\d+) values, (\d+) refused\b")
+WITH_PAYLOADS = ("rust", "python", "go", "c")
 TRACES = re.compile(r"\btraces: (\d+)(?! passed)\b")
 
 
@@ -38,23 +41,34 @@ def expected() -> tuple[int, ...]:
     )
 
 
+def expected_payloads() -> tuple[int, int]:
+    """Gives what there is to replay of HandlePayload."""
+    ops = ["op" in line for line in lines("vectors/payloads.jsonl")]
+    return len(ops) - sum(ops), sum(ops)
+
+
 def replayed(log: Path) -> tuple[int, ...] | None:
     """Gives what a language's test run says that it replayed."""
     text = log.read_text(encoding="utf-8", errors="replace")
-    vectors, traces = VECTORS.findall(text), TRACES.findall(text)
-    if not vectors or not traces:
+    vectors, traces, payloads = VECTORS.findall(text), TRACES.findall(text), PAYLOADS.findall(text)
+    if not vectors or not traces or (log.stem in WITH_PAYLOADS and not payloads):
         return None
-    return (*(int(count) for count in vectors[-1]), int(traces[-1]))
+    numbers = (*vectors[-1], traces[-1], *(payloads[-1] if log.stem in WITH_PAYLOADS else ()))
+    return tuple(int(number) for number in numbers)
 
 
 def main(logs: list[str]) -> int:
     """Prints the table; 1 where a number differs or is missing."""
-    want = expected()
-    rows = [("to replay", want), *((Path(log).stem, replayed(Path(log))) for log in logs)]
-    print(f"{'':10} {'values':>8} {'refused':>8} {'traces':>8}")
-    for name, counts in rows:
-        print(f"{name:10} " + " ".join(f"{count:>8}" for count in counts or ("none",) * 3))
-    equal = bool(logs) and all(counts == want for _, counts in rows)
+    want, payloads = expected(), expected_payloads()
+    rows = [("to replay", (*want, *payloads))]
+    found = [(Path(log).stem, replayed(Path(log))) for log in logs]
+    print(f"{'':10} {'values':>8} {'refused':>8} {'traces':>8} {'payloads':>8} {'refused':>8}")
+    for name, counts in [*rows, *found]:
+        shown = [str(count) for count in counts] if counts else ["none"]
+        print(f"{name:10} " + " ".join(f"{count:>8}" for count in shown))
+    equal = bool(logs) and all(
+        counts == ((*want, *payloads) if name in WITH_PAYLOADS else want) for name, counts in found
+    )
     print("every language replays all of them" if equal else "the counts differ", flush=True)
     return 0 if equal else 1
 

@@ -19,7 +19,7 @@ const POINTERS: usize = 4;
 const ACTOR_POINTERS: usize = 3;
 const ENTRY_POINTERS: usize = 2;
 /// The bytes of a context with nothing set. Canonical form marks an empty root so that it is not null.
-const NOTHING: [u8; 2 * WORD] = [0, 0, 0, 0, 1, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+pub(super) const NOTHING: [u8; 2 * WORD] = [0, 0, 0, 0, 1, 0, 0, 0, 0xfc, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// Words and pointers of a struct in canonical form, and the words of all that it leads to.
 #[derive(Clone, Copy)]
@@ -239,6 +239,11 @@ impl<B: AsRef<[u8]>, T: AsRef<str>, const N: usize> Context<B, T, N> {
         Ok(plan.length())
     }
 
+    /// Whether its target or its subject is of a later schema.
+    pub(super) fn is_later(&self) -> bool {
+        matches!(self.target, Target::Unknown(_)) || matches!(self.actor.subject, Subject::Unknown(_))
+    }
+
     /// The number of bytes that the context encodes to.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
@@ -303,10 +308,21 @@ fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Opti
         return None;
     }
     let (mut reader, root) = Reader::root(bytes)?;
+    read_fields(&mut reader, &root, context)?;
+    reader.at_end().then_some(())
+}
+
+/// The fields of a context whose struct has been taken, and all that they lead to.
+#[inline]
+pub(super) fn read_fields<'a>(
+    reader: &mut Reader<'a>,
+    root: &Structure,
+    context: &mut ContextRef<'a>,
+) -> Option<()> {
     if root.data_words > DATA_WORDS || root.pointer_count > POINTERS {
         return None;
     }
-    let [high, low, span, deadline, flags, parent] = root.data::<DATA_WORDS>(&reader);
+    let [high, low, span, deadline, flags, parent] = root.data::<DATA_WORDS>(reader);
     context.correlation_id = (u128::from(high) << 64 | u128::from(low)).to_be_bytes();
     context.span_id = span.to_be_bytes();
     context.deadline_ms = deadline;
@@ -317,7 +333,7 @@ fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Opti
         context.source_module = reader.text(at)?;
     }
     if let Some(at) = root.pointer(1)
-        && let Some((tag, content)) = read_union(&mut reader, at)?
+        && let Some((tag, content)) = read_union(reader, at)?
     {
         let text = match content {
             Some(at) if tag != 3 => reader.text(at)?,
@@ -338,7 +354,7 @@ fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Opti
         if actor.data_words != 0 || actor.pointer_count > ACTOR_POINTERS {
             return None;
         }
-        read_actor(&mut reader, &actor, context)?;
+        read_actor(reader, &actor, context)?;
     }
     if let Some(at) = root.pointer(3)
         && let Some((first, pointers, count)) = reader.structures(at)?
@@ -349,7 +365,7 @@ fn read_written_shape<'a>(bytes: &'a [u8], context: &mut ContextRef<'a>) -> Opti
         let texts = reader.texts(first, count * pointers)?;
         read_metadata(texts, pointers, count, context)?;
     }
-    reader.at_end().then_some(())
+    Some(())
 }
 
 /// A union of one tag and one pointer: the tag, and where the pointer is.
@@ -436,8 +452,22 @@ fn decode_any_shape(bytes: &[u8]) -> Result<ContextRef<'_>> {
         _ => error,
     })?;
     let general = General::new(bytes)?;
-    let root: invocation_context::Reader<'_> = general.root()?;
-    let finder = Finder { general: &general };
+    let mut context = find_fields(&general, general.root()?)?;
+    if context.is_later() {
+        context.message = Some(bytes);
+    }
+    // Two pointers may lead to the same words, which canonical form writes twice.
+    context.check_size()?;
+    Ok(context)
+}
+
+/// A context of a message under the general reader, without its original bytes and not yet held against the size
+/// limit.
+pub(super) fn find_fields<'a>(
+    general: &General<'a>,
+    root: invocation_context::Reader<'_>,
+) -> Result<ContextRef<'a>> {
+    let finder = Finder { general };
 
     let mut context = ContextRef {
         correlation_id: (u128::from(root.get_correlation_high()) << 64
@@ -465,11 +495,6 @@ fn decode_any_shape(bytes: &[u8]) -> Result<ContextRef<'_>> {
     context.metadata = finder.metadata(root, at)?;
 
     context.settle()?;
-    if matches!(context.target, Target::Unknown(_)) || matches!(context.actor.subject, Subject::Unknown(_)) {
-        context.message = Some(bytes);
-    }
-    // Two pointers may lead to the same words, which canonical form writes twice.
-    context.check_size()?;
     Ok(context)
 }
 

@@ -88,6 +88,8 @@ kinds! {
     NotCanonical = 22, "the message is not canonical";
     /// The text form is malformed.
     BadJson = 23, "the text form is malformed";
+    /// A method that is empty or longer than 256 bytes.
+    BadMethod = 24, "the method is empty or longer than 256 bytes";
 
     /// The stream has not been opened.
     NotOpen = 100, "the stream is not open";
@@ -174,6 +176,16 @@ impl Error {
         if self.field.is_empty() {
             self.field = field.into();
         }
+        self
+    }
+
+    /// The same error, its field told to be one of `field`'s.
+    #[must_use]
+    pub(crate) fn within(mut self, field: &'static str) -> Self {
+        self.field = match self.field.is_empty() {
+            true => Cow::Borrowed(field),
+            false => Cow::Owned(format!("{field}.{}", self.field)),
+        };
         self
     }
 

@@ -69,6 +69,11 @@ impl<'a> General<'a> {
         self.offset(pointers.as_chunks::<WORD>().0.get(index)?)
     }
 
+    /// The bytes that it reads.
+    pub(crate) fn message(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     fn offset(&self, part: &[u8]) -> Option<usize> {
         let start = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize)?;
         (start + part.len() <= self.bytes.len()).then_some(start)

@@ -26,6 +26,8 @@ pub const MAX_CAPABILITY: usize = 256;
 pub const MAX_TOKEN: usize = 1 << 10;
 /// Longest error or cancel message, and longest error details, in bytes each.
 pub const MAX_TEXT: usize = 4 << 10;
+/// Longest method of a HandlePayload in bytes.
+pub const MAX_METHOD: usize = 256;
 /// Deepest nesting of a message.
 pub const MAX_NESTING: i32 = 8;
 /// Most credit outstanding in one direction.

@@ -54,6 +54,12 @@ impl<'a> Reader<'a> {
         self.next == self.words.len()
     }
 
+    /// How many words have been read.
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.next
+    }
+
     /// The struct behind the pointer at `at`; `Some(None)` for a null pointer.
     #[inline]
     pub(crate) fn structure(&mut self, at: usize) -> Option<Option<Structure>> {

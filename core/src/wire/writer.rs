@@ -103,6 +103,22 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// Takes a struct with all that it leads to, from the canonical message of which it is the root. Its pointers
+    /// are relative, so the words are the same here; an empty struct stays a null pointer.
+    pub(crate) fn embed(&mut self, pointer: usize, message: &[u8]) {
+        let Some(([_, root], content)) = message.as_chunks::<WORD>().0.split_first_chunk() else { return };
+        if content.is_empty() {
+            return;
+        }
+        let root = u64::from_le_bytes(*root);
+        let (data, pointers) = ((root >> 32) as usize & 0xffff, (root >> 48) as usize);
+        self.set(pointer, struct_at(self.offset(pointer), data, pointers));
+        let at = self.take(content.len());
+        if let Some(room) = self.words.get_mut(at..self.free) {
+            room.copy_from_slice(content);
+        }
+    }
+
     #[inline]
     fn fill(&mut self, pointer: usize, content: &[u8], count: usize) {
         self.set(pointer, list_of_bytes(self.offset(pointer), count));

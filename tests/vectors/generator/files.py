@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from .lines import Line
+from .payloads import Payload, payloads
 from .refusals import Refusal
 from .refused import refused, refused_large
 from .rules import rules
@@ -20,6 +21,7 @@ def render() -> dict[str, str]:
         "large.jsonl": _lines(large()),
         "refused.jsonl": _lines(refused()),
         "refused_large.jsonl": _lines(refused_large()),
+        "payloads.jsonl": _lines(payloads()),
         "rules.jsonl": "".join(f"{line}\n" for line in rules()),
     }
 
@@ -39,7 +41,7 @@ def counts(files: dict[str, str]) -> list[str]:
     return rows
 
 
-def _lines(lines: Sequence[Line] | Sequence[Refusal]) -> str:
+def _lines(lines: Sequence[Line] | Sequence[Refusal] | Sequence[Payload]) -> str:
     _all_differ(line.name for line in lines)
     return "".join(line.render() + "\n" for line in lines)
 

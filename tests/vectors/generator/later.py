@@ -79,6 +79,12 @@ def unknown_frame(member: str, stream_id: tuple[int, int]) -> bytes:
 def unknown_context(value: Value, target: str | None, subject: str | None) -> bytes:
     """Builds a context whose target or subject, or both, today's schema does not know."""
     context = new("context", LATER)
+    make_unknown(context, value, target, subject)
+    return bytes(context.to_bytes())
+
+
+def make_unknown(context: Any, value: Value, target: str | None, subject: str | None) -> None:
+    """Fills a context of the later schema, and sets a target or subject that today's does not know."""
     fill("context", context, value)
     if target == "queue":
         context.target.queue = "jobs"
@@ -90,4 +96,3 @@ def unknown_context(value: Value, target: str | None, subject: str | None) -> by
     elif subject == "delegate":
         group = context.actor.subject.init("delegate")
         group.onBehalfOf, group.depth = "alice", 2
-    return bytes(context.to_bytes())

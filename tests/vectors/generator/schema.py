@@ -14,8 +14,8 @@ VECTORS = Path(__file__).resolve().parent.parent
 CURRENT = VECTORS.parent.parent / "schemas"
 LATER = VECTORS / "later"
 
-FILE = {"frame": "ipc_streaming.capnp", "context": "module.capnp"}
-ROOT = {"frame": "StreamFrame", "context": "InvocationContext"}
+FILE = {"frame": "ipc_streaming.capnp", "context": "module.capnp", "payload": "module.capnp"}
+ROOT = {"frame": "StreamFrame", "context": "InvocationContext", "payload": "HandlePayload"}
 
 
 # pycapnp frees a parser's schemas with the parser, even while structs of theirs are in use.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Value = dict[str, Any]
-MessageType = Literal["frame", "context"]
+MessageType = Literal["frame", "context", "payload"]
 
 INTERACTIONS = ("unary", "clientStream", "serverStream", "bidiStream")
 CLOSE_REASONS = ("unspecified", "completed", "limitReached", "idle", "goingAway")

@@ -65,3 +65,11 @@ struct InvocationContext {
   signature       @13 :Data;
   issuedMs        @14 :UInt64;
 }
+
+struct HandlePayload {
+  context     @0 :InvocationContext;
+  method      @1 :Text;
+  body        @2 :Data;
+  attachments @3 :List(Data);
+  priority    @4 :UInt16;
+}
