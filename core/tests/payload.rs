@@ -161,6 +161,50 @@ fn a_refusal_says_where() {
 }
 
 #[test]
+fn a_message_must_say_the_context_of_its_open() {
+    let open = InvocationContext::builder().source_module("gateway").token_ref(*b"t").capability("a.b");
+    let build = |builder: ixt_core::invocation::ContextBuilder| builder.build().unwrap();
+    let same = build(open.clone());
+    let bytes = payload(same.clone()).encode().unwrap();
+    let accept = |open: &InvocationContext| HandlePayloadRef::accept(&bytes, open, Limits::DEFAULT).map(drop);
+    assert_eq!(accept(&same), Ok(()));
+    for other in [
+        InvocationContext::anonymous(),
+        build(open.clone().capability("c.d")),
+        build(open.clone().token_ref(*b"u")),
+        build(open.clone().span_id([1; 8])),
+        build(open.clone().deadline_ms(1)),
+        build(open.target(Target::Module("m".into()))),
+    ] {
+        let error = accept(&other).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidArgument, "context"));
+    }
+}
+
+/// A context of a later schema, in whichever form it came.
+#[test]
+fn a_later_context_is_compared_by_what_it_says() {
+    let canonical = payload(InvocationContext::anonymous()).encode().unwrap();
+    assert!(HandlePayloadRef::accept(&canonical, &InvocationContext::anonymous(), Limits::DEFAULT).is_ok());
+    let mut seen = 0;
+    for line in lines("payloads.jsonl") {
+        let line = members(&line);
+        if !line.contains_key("unknown") {
+            continue;
+        }
+        seen += 1;
+        let context = from_hex(&string(line["context"])).unwrap();
+        let bytes = from_hex(&string(line["hex"])).unwrap();
+        for form in [in_two_segments(&context), context] {
+            let open = InvocationContext::decode(&form).unwrap();
+            assert!(HandlePayloadRef::accept(&bytes, &open, Limits::DEFAULT).is_ok());
+            assert!(HandlePayloadRef::accept(&canonical, &open, Limits::DEFAULT).is_err());
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
 fn the_largest_body_fills_a_payload() {
     let overhead = payload(InvocationContext::anonymous()).encode().unwrap().len() - 8;
     let mut largest = payload(InvocationContext::anonymous());

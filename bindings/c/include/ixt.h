@@ -342,6 +342,8 @@ typedef enum {
   IXT_ERR_NOT_CANONICAL = 22,
   // The text form is malformed. This library has no text form and does not return it.
   IXT_ERR_BAD_JSON = 23,
+  // A method that is empty or longer than 256 bytes.
+  IXT_ERR_BAD_METHOD = 24,
   // The stream has not been opened.
   IXT_ERR_NOT_OPEN = 100,
   // The stream has been opened already.
@@ -767,6 +769,14 @@ typedef struct {
   // One of ixt_host_answer_kind.
   uint16_t kind;
 } ixt_host_answer_t;
+
+// What a message asks and with what, as places in the input that it was decoded from.
+typedef struct {
+  // What is asked: 1 to 256 bytes of UTF-8 without NUL, not NUL-terminated.
+  ixt_span_t method;
+  // The application's bytes.
+  ixt_span_t body;
+} ixt_handle_payload_t;
 
 // The settings of an endpoint. Where a function takes NULL for it, they are IXT_MAX_PAYLOAD, 0, 0.
 typedef struct {
@@ -1817,6 +1827,65 @@ ixt_status_t ixt_span_id_read(const uint8_t *bytes,
                               size_t length,
                               uint8_t *id,
                               ixt_error_t *error);
+
+// Encodes a call in one message: what a caller sends as the one message of a unary stream that it opens
+// with the same context.
+//
+// context: `context_length` encoded bytes. method: `method_length` bytes of UTF-8 without NUL, 1 to 256.
+// body: `body_length` bytes. All are borrowed for the call. max_payload: the largest payload of the
+// connection, which the message has to keep to; IXT_MAX_PAYLOAD by default. out: room for `capacity`
+// bytes; may be NULL when `capacity` is 0, to ask for the size. written: the bytes written, on success;
+// the bytes needed, with IXT_ERR_BUFFER_TOO_SMALL. error: NULL, or written on failure.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL; IXT_ERR_BAD_METHOD, IXT_ERR_BAD_TEXT, IXT_ERR_FRAME_TOO_LARGE;
+// a refusal of the context (1 to 99); IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_handle_payload_encode(const uint8_t *context,
+                                       size_t context_length,
+                                       const uint8_t *method,
+                                       size_t method_length,
+                                       const uint8_t *body,
+                                       size_t body_length,
+                                       size_t max_payload,
+                                       uint8_t *out,
+                                       size_t capacity,
+                                       size_t *written,
+                                       ixt_error_t *error);
+
+// Decodes a call in one message, whatever its context. Who answers a stream calls
+// ixt_handle_payload_accept() in its place.
+//
+// bytes: `length` bytes, borrowed for the call; the places in `payload` mean something as long as the
+// caller keeps them. max_payload: as for ixt_handle_payload_encode(). payload: written on success.
+// context: room for `capacity` bytes, of which IXT_MAX_CONTEXT are always enough, in which the context's
+// canonical bytes are written; `written`: how many, or how many are needed, with
+// IXT_ERR_BUFFER_TOO_SMALL. error: NULL, or written on failure.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL; a refusal (1 to 99); IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_handle_payload_decode(const uint8_t *bytes,
+                                       size_t length,
+                                       size_t max_payload,
+                                       ixt_handle_payload_t *payload,
+                                       uint8_t *context,
+                                       size_t capacity,
+                                       size_t *written,
+                                       ixt_error_t *error);
+
+// Decodes the message of a stream, and refuses one that says another context than the stream's open: the
+// open's is the one that the host has checked. A stream whose message is refused, by whichever status,
+// ends with ixt_connection_fail() and IXT_CODE_INVALID_ARGUMENT.
+//
+// bytes, length, max_payload, payload, error: as for ixt_handle_payload_decode(). open: the
+// `open_length` bytes of the open's context as they came, borrowed for the call.
+// Returns: IXT_OK; IXT_ERR_INVALID_ARGUMENT where the contexts differ; a refusal of the message or of the
+// open's context (1 to 99); IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_handle_payload_accept(const uint8_t *bytes,
+                                       size_t length,
+                                       const uint8_t *open,
+                                       size_t open_length,
+                                       size_t max_payload,
+                                       ixt_handle_payload_t *payload,
+                                       ixt_error_t *error);
 
 // Makes the sending end of a stream that is open already.
 //

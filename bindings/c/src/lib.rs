@@ -27,6 +27,7 @@ pub mod frame;
 pub mod guard;
 pub mod host;
 pub mod id;
+pub mod payload;
 pub mod sender;
 pub mod span;
 pub mod status;

@@ -68,6 +68,8 @@ pub enum ixt_status {
     IXT_ERR_NOT_CANONICAL = 22,
     /// The text form is malformed. This library has no text form and does not return it.
     IXT_ERR_BAD_JSON = 23,
+    /// A method that is empty or longer than 256 bytes.
+    IXT_ERR_BAD_METHOD = 24,
 
     /* Local misuse of a stream (specification 23): no frame, no change. */
     /// The stream has not been opened.

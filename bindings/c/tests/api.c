@@ -1065,6 +1065,54 @@ static void deadline(void) {
     ixt_stream_free(stream);
 }
 
+static void payloads(void) {
+    about = "a call in one message";
+    uint8_t context[64], other[64], out[256], again[64];
+    size_t length, other_length, written, context_written = 7;
+    ixt_handle_payload_t payload;
+    ixt_error_t error;
+    ixt_context_value_t value = {.deadline_ms = 1000};
+    static const uint8_t method[] = "resize", body[] = "64";
+    OK(ixt_context_encode(&value, context, sizeof context, &length, NULL));
+    OK(ixt_handle_payload_encode(context, length, method, 6, body, 2, IXT_MAX_PAYLOAD, out, sizeof out, &written, NULL));
+    OK(ixt_handle_payload_accept(out, written, context, length, IXT_MAX_PAYLOAD, &payload, NULL));
+    CHECK(payload.method.length == 6 && memcmp(out + payload.method.offset, method, 6) == 0);
+    CHECK(payload.body.length == 2 && memcmp(out + payload.body.offset, body, 2) == 0);
+
+    /* Another context than the open's. */
+    value.deadline_ms = 2000;
+    OK(ixt_context_encode(&value, other, sizeof other, &other_length, NULL));
+    IS(ixt_handle_payload_accept(out, written, other, other_length, IXT_MAX_PAYLOAD, &payload, &error),
+       IXT_ERR_INVALID_ARGUMENT);
+    CHECK(strcmp(error.field, "context") == 0);
+    IS(ixt_handle_payload_accept(out, written, NULL, 0, IXT_MAX_PAYLOAD, &payload, NULL), IXT_ERR_INVALID_ARGUMENT);
+
+    /* Room for the context. */
+    IS(ixt_handle_payload_decode(out, written, IXT_MAX_PAYLOAD, &payload, NULL, 0, &context_written, NULL),
+       IXT_ERR_BUFFER_TOO_SMALL);
+    CHECK(context_written == length);
+    OK(ixt_handle_payload_decode(out, written, IXT_MAX_PAYLOAD, &payload, again, sizeof again, &context_written, NULL));
+    CHECK(context_written == length && memcmp(again, context, length) == 0);
+
+    /* NULL, empty, not text. */
+    OK(ixt_handle_payload_encode(NULL, 0, method, 6, NULL, 0, IXT_MAX_PAYLOAD, out, sizeof out, &written, NULL));
+    IS(ixt_handle_payload_encode(NULL, 0, NULL, 0, body, 2, IXT_MAX_PAYLOAD, out, sizeof out, &written, &error),
+       IXT_ERR_BAD_METHOD);
+    CHECK(strcmp(error.field, "method") == 0);
+    IS(ixt_handle_payload_encode(NULL, 0, (const uint8_t *)"\xff", 1, NULL, 0, IXT_MAX_PAYLOAD, out, sizeof out, &written,
+                                 NULL),
+       IXT_ERR_BAD_TEXT);
+    IS(ixt_handle_payload_encode(NULL, 0, NULL, 6, NULL, 0, IXT_MAX_PAYLOAD, out, sizeof out, &written, NULL),
+       IXT_ERR_NULL_POINTER);
+    IS(ixt_handle_payload_encode(NULL, 0, method, 6, NULL, 0, IXT_MAX_PAYLOAD, out, sizeof out, NULL, NULL),
+       IXT_ERR_NULL_POINTER);
+    IS(ixt_handle_payload_encode(NULL, 0, method, 6, NULL, 0, IXT_MAX_PAYLOAD, NULL, 0, &written, NULL),
+       IXT_ERR_BUFFER_TOO_SMALL);
+    IS(ixt_handle_payload_decode(NULL, 0, IXT_MAX_PAYLOAD, &payload, NULL, 0, &written, NULL), IXT_ERR_TRUNCATED);
+    IS(ixt_handle_payload_decode(out, 8, IXT_MAX_PAYLOAD, NULL, NULL, 0, &written, NULL), IXT_ERR_NULL_POINTER);
+    IS(ixt_handle_payload_accept(out, 8, NULL, 0, IXT_MAX_PAYLOAD, NULL, NULL), IXT_ERR_NULL_POINTER);
+}
+
 int main(void) {
     versions();
     statuses();
@@ -1086,6 +1134,7 @@ int main(void) {
     bad_bytes();
     senders();
     deadline();
+    payloads();
     about = "";
     return summary("C interface");
 }

@@ -121,7 +121,7 @@ def message(line: dict, value: dict, prefix: str) -> Iterator[str]:
 
 
 def vectors(folder: Path) -> Iterator[str]:
-    """Values, refusals and rules."""
+    """Values, refusals, calls in one message and rules."""
     for file in ("values.jsonl", "large.jsonl"):
         for line in lines(folder / file):
             yield f"begin {line['name']}"
@@ -147,6 +147,20 @@ def vectors(folder: Path) -> Iterator[str]:
             else:
                 yield f"hex {line['hex']}"
             yield "run refusal"
+    for line in lines(folder / "payloads.jsonl"):
+        yield f"begin {line['name']}"
+        yield f"op {line.get('op', 'value')}"
+        yield f"max_payload {line.get('max_payload', 1 << 20)}"
+        yield f"error {line.get('kind', '')}"
+        if "context" in line:
+            yield f"payload.context {line['context']}"
+            yield f"payload.method {text(line['method'])}"
+            yield f"payload.body {line['body']}"
+        if "hex" in line:
+            yield f"hex {line['hex']}"
+        for other in line.get("also", []):
+            yield f"also {other}"
+        yield "run payload"
     for index, line in enumerate(lines(folder / "rules.jsonl")):
         yield f"begin rule {index + 1}: {line['op']}"
         yield from rule(line)

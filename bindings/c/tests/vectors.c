@@ -9,6 +9,7 @@ static struct {
     size_t max_payload;
     frame_t in_frame, is_frame;
     context_t in_context, is_context;
+    bytes_t context, method, body;
     bytes_t hex, also[ALSO], patterns[PATTERNS], trace_id, parent_id;
     size_t also_count, pattern_count, parents;
     uint8_t trace_flags;
@@ -122,6 +123,63 @@ static void run_refusal(void) {
     }
 }
 
+static ixt_status_t payload_encode(uint8_t *out, size_t capacity, size_t *written) {
+    ixt_error_t error;
+    return ixt_handle_payload_encode(item.context.data, item.context.length, item.method.data, item.method.length,
+                                     item.body.data, item.body.length, item.max_payload, out, capacity, written, &error);
+}
+
+static void payload_is(bytes_t bytes) {
+    static uint8_t context[IXT_MAX_CONTEXT];
+    ixt_handle_payload_t payload;
+    size_t written = 0;
+    OK(ixt_handle_payload_decode(bytes.data, bytes.length, item.max_payload, &payload, context, sizeof context, &written,
+                                 NULL));
+    CHECK(written == item.context.length && memcmp(context, item.context.data, written) == 0);
+    CHECK(same(item.method, bytes.data, payload.method) && same(item.body, bytes.data, payload.body));
+    memset(&payload, 0xa5, sizeof payload);
+    OK(ixt_handle_payload_accept(bytes.data, bytes.length, item.context.data, item.context.length, item.max_payload,
+                                 &payload, NULL));
+    CHECK(same(item.method, bytes.data, payload.method) && same(item.body, bytes.data, payload.body));
+}
+
+/* True for a value, false for a refusal. */
+static bool run_payload(void) {
+    size_t written = 0, needed = 0;
+    ixt_status_t status;
+    if (strcmp(item.op, "value") == 0) {
+        size_t room = item.hex.length;
+        uint8_t *out = hold(room);
+        OK(payload_encode(out, room, &written));
+        CHECK(is_hex(out, written));
+        IS(payload_encode(out, room - 1, &needed), IXT_ERR_BUFFER_TOO_SMALL);
+        CHECK(needed == room);
+        for (size_t by = 0; by < 8; by++) {
+            payload_is(shifted(item.hex, by));
+        }
+        for (size_t i = 0; i < item.also_count; i++) {
+            payload_is(item.also[i]);
+        }
+        return true;
+    }
+    if (strcmp(item.op, "encode") == 0) {
+        static uint8_t out[1 << 16];
+        status = payload_encode(out, sizeof out, &written);
+        CHECK(written == 0);
+    } else {
+        ixt_handle_payload_t payload, before;
+        memset(&payload, 0xa5, sizeof payload);
+        memcpy(&before, &payload, sizeof payload);
+        status = ixt_handle_payload_decode(item.hex.data, item.hex.length, item.max_payload, &payload, NULL, 0, &written,
+                                           NULL);
+        CHECK(written == 0 && memcmp(&before, &payload, sizeof payload) == 0);
+    }
+    if (!CHECK(strcmp(ixt_status_name(status), item.error) == 0)) {
+        fprintf(stderr, "  got %s, want %s\n", ixt_status_name(status), item.error);
+    }
+    return false;
+}
+
 static void run_covers(void) {
     bool covered = !item.expect;
     OK(ixt_capability_covers(item.patterns[0].data, item.patterns[0].length, item.patterns[1].data,
@@ -158,7 +216,7 @@ static void run_traceparent(void) {
 }
 
 int main(void) {
-    unsigned long values = 0, refused = 0, rules = 0;
+    unsigned long values = 0, refused = 0, rules = 0, payloads = 0, payloads_refused = 0;
     char name[512];
     for (char *line; (line = read_line());) {
         const char *words;
@@ -177,6 +235,12 @@ int main(void) {
             snprintf(item.error, sizeof item.error, "%s", words);
         } else if ((words = after(line, "max_payload"))) {
             item.max_payload = strtoull(words, NULL, 10);
+        } else if ((words = after(line, "payload.context"))) {
+            item.context = hex(words);
+        } else if ((words = after(line, "payload.method"))) {
+            item.method = hex(words);
+        } else if ((words = after(line, "payload.body"))) {
+            item.body = hex(words);
         } else if ((words = after(line, "hex"))) {
             item.hex = hex(words);
         } else if ((words = after(line, "also"))) {
@@ -202,6 +266,8 @@ int main(void) {
         } else if (strcmp(line, "run refusal") == 0) {
             run_refusal();
             refused++;
+        } else if (strcmp(line, "run payload") == 0) {
+            *(run_payload() ? &payloads : &payloads_refused) += 1;
         } else if (strcmp(line, "run covers") == 0) {
             run_covers();
             rules++;
@@ -219,6 +285,7 @@ int main(void) {
     release();
     about = "";
     printf("vectors: %lu values, %lu refused; and %lu rules\n", values, refused, rules);
-    CHECK(values > 0 && refused > 0 && rules > 0);
+    printf("payloads: %lu values, %lu refused\n", payloads, payloads_refused);
+    CHECK(values > 0 && refused > 0 && rules > 0 && payloads > 0 && payloads_refused > 0);
     return summary("C vectors");
 }

@@ -148,6 +148,21 @@ impl<'a> HandlePayloadRef<'a> {
             _ => decode_any_shape(bytes, limits),
         }
     }
+
+    /// Decodes the message that came on a stream which was opened with `open`, and refuses one that says another
+    /// context: the open's is the one that was checked.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode); `InvalidArgument` in `context` where the two differ.
+    pub fn accept(bytes: &'a [u8], open: &InvocationContext, limits: Limits) -> Result<Self> {
+        let payload = Self::decode_within(bytes, limits)?;
+        let said = &payload.context;
+        // Those of a later schema are compared by what they came as.
+        if said == open || (said.is_later() && canonical(said)? == canonical(open)?) {
+            return Ok(payload);
+        }
+        Err(Error::new(ErrorKind::InvalidArgument).in_field("context"))
+    }
 }
 
 /// The fast path: preorder, one segment, no word beyond the schema's, in the context too.

@@ -14,10 +14,10 @@ from . import cli
 from .build import fill, new
 from .later import further_in_context, make_unknown, unknown_context
 from .layout import Blob, Plan, Pointers, Struct, Structs, lay, root, spread
-from .lines import UNICODE, compact, pattern, repeated
+from .lines import UNICODE, pattern, repeated
 from .reading import text_form
 from .schema import LATER
-from .textform import Value, tidy
+from .textform import Value, compact, tidy
 from .values_contexts import FULL, SYSTEM, contexts, exactly
 from .words import (
     BYTE,
