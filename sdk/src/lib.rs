@@ -19,7 +19,7 @@ pub use handle::{Settings, StreamHandle};
 pub use net::{
     Address, AddressError, Call, CallBuilder, CallContext, CallError, Client, ClientTls, ConnectError, Host,
     HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, Next, ServerTls, Service,
-    TlsError,
+    TlsError, message_handler,
 };
 pub use sender::StreamSender;
 pub use sink::{FrameSink, SinkClosed};
@@ -31,7 +31,7 @@ pub use bytes::Bytes;
 /// The core: codecs, capability rules and the engine, without IO.
 pub use ixt_core as core;
 pub use ixt_core::flow::Outcome;
-pub use ixt_core::invocation::{ActorIdentity, InvocationContext, Subject, Target};
+pub use ixt_core::invocation::{ActorIdentity, HandlePayload, InvocationContext, Subject, Target};
 pub use ixt_core::stream::{
     CancelReason, CloseReason, FrameRef, InteractionKind, StreamErrorCode, StreamFrame, StreamId,
 };

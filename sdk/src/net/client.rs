@@ -182,10 +182,15 @@ impl CallBuilder {
         payload: Option<&[u8]>,
         closes: bool,
     ) -> Result<Call, CallError> {
-        let link = self.client.link().ok_or(ixt_core::Error::new(ErrorKind::NotEstablished))?;
-        let context = self.context()?.encode();
-        let key = link.open(kind, &context, payload, closes)?;
+        let (link, context) = self.begin()?;
+        let key = link.open(kind, &context.encode(), payload, closes)?;
         Ok(Call::new(link, key, kind))
+    }
+
+    /// The connection and the context of the call.
+    pub(super) fn begin(self) -> Result<(Arc<Link>, InvocationContext)> {
+        let link = self.client.link().ok_or(ixt_core::Error::new(ErrorKind::NotEstablished))?;
+        Ok((link, self.context()?))
     }
 
     fn context(self) -> Result<InvocationContext> {

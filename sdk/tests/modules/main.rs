@@ -4,4 +4,5 @@
 
 mod calls;
 mod lives;
+mod messages;
 mod sockets;
