@@ -14,6 +14,8 @@ type Request struct {
 	Target Target
 	// Payload is the one message of a unary call and of a server stream.
 	Payload []byte
+	// Method, where it is not empty, makes it a call in one message ([HandlePayload]), of which Payload is the body.
+	Method string
 	// Invocation, where it is not nil, is taken as it is but for the target, the module's name, ids that are
 	// missing and an earlier deadline. Otherwise the call is a child of the handler's that ctx belongs to, or
 	// else begins a new piece of work.
@@ -175,7 +177,13 @@ func (m *Module) open(ctx context.Context, r *Request) (*Call, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = l.open(call, r.Payload, one, deadlineMS)
+		payload := r.Payload
+		if r.Method != "" {
+			if payload, err = encodeHandlePayload(call.encoded, r.Method, r.Payload, anyPayload); err != nil {
+				return nil, err
+			}
+		}
+		err = l.open(call, payload, one, deadlineMS)
 		if err == nil {
 			if r.Kind != Unary {
 				call.watch()

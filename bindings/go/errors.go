@@ -59,6 +59,8 @@ const (
 	ErrNotCanonical ErrorKind = 22
 	// ErrBadJSON: the text form is malformed.
 	ErrBadJSON ErrorKind = 23
+	// ErrBadMethod: a method that is empty or longer than 256 bytes.
+	ErrBadMethod ErrorKind = 24
 
 	// ErrNotOpen: the stream has not been opened.
 	ErrNotOpen ErrorKind = 100
@@ -129,6 +131,7 @@ var kinds = [...]struct {
 	{ErrMessageTextTooLong, "MessageTextTooLong", "a message text is longer than 4 KiB"},
 	{ErrNotCanonical, "NotCanonical", "the message is not canonical"},
 	{ErrBadJSON, "BadJson", "the text form is malformed"},
+	{ErrBadMethod, "BadMethod", "the method is empty or longer than 256 bytes"},
 	{ErrNotOpen, "NotOpen", "the stream is not open"},
 	{ErrAlreadyOpen, "AlreadyOpen", "the stream is already open"},
 	{ErrTooManyMessages, "TooManyMessages", "the interaction kind allows one message in this direction"},

@@ -20,6 +20,8 @@ func TestReplay(t *testing.T) {
 	refused := replayRefused(t)
 	traces := replayTraces(t)
 	fmt.Printf("vectors: %d values, %d refused; traces: %d\n", values, refused, traces)
+	values, refused = replayPayloads(t)
+	fmt.Printf("payloads: %d values, %d refused\n", values, refused)
 }
 
 // codec is the calls for one of the two types, from text form to text form.
@@ -121,6 +123,55 @@ func replayValues(t *testing.T) (count int) {
 		})
 	}
 	return count
+}
+
+func replayPayloads(t *testing.T) (values, refused int) {
+	lines(t, shared+"vectors/payloads.jsonl", func(line object) {
+		name, l := text(line["name"]), sdk.Limits{}
+		if line["max_payload"] != nil {
+			l = sdk.LimitPayload(int(number(line["max_payload"])))
+		}
+		encode := func() ([]byte, error) {
+			context, err := sdk.DecodeInvocationContext(unhex(line["context"]))
+			if err != nil {
+				t.Fatalf("%s: its context: %v", name, err)
+			}
+			return l.EncodeHandlePayload(&sdk.HandlePayload{Context: context, Method: text(line["method"]), Body: unhex(line["body"])})
+		}
+		if line["op"] != nil {
+			refused++
+			var err error
+			if text(line["op"]) == "encode" {
+				_, err = encode()
+			} else {
+				_, err = l.DecodeHandlePayload(unhex(line["hex"]))
+			}
+			var found *sdk.Error
+			if !errors.As(err, &found) || found.Kind.String() != text(line["kind"]) {
+				t.Errorf("%s: %v, not %s", name, err, text(line["kind"]))
+			}
+			return
+		}
+		values++
+		want := unhex(line["hex"])
+		if encoded, err := encode(); err != nil || !bytes.Equal(encoded, want) {
+			t.Errorf("%s: encodes to %x, %v", name, head(encoded), err)
+		}
+		also, _ := line["also"].([]any)
+		for _, form := range append(also, line["hex"]) {
+			read, err := l.DecodeHandlePayload(unhex(form))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			context, err := read.Context.Encode()
+			if err != nil || !bytes.Equal(context, unhex(line["context"])) || read.Method != text(line["method"]) ||
+				!bytes.Equal(read.Body, unhex(line["body"])) {
+				t.Errorf("%s: decodes to another value, %v", name, err)
+			}
+		}
+	})
+	return values, refused
 }
 
 func head(b []byte) []byte { return b[:min(len(b), 64)] }

@@ -30,7 +30,7 @@ kinds! {
     Truncated, TrailingBytes, TooManySegments, MessageTooLarge, FrameTooLarge, ContextTooLarge, BadPointer,
     TooDeep, TraversalLimit, BadText, NilStreamId, BadIdLength, DuplicateKey, DuplicateCapability,
     BadMetadataKey, TooManyMetadata, MetadataTooLarge, TooManyCapabilities, CapabilityTooLong, TokenTooLong,
-    MessageTextTooLong, NotCanonical, BadJson,
+    MessageTextTooLong, NotCanonical, BadJson, BadMethod,
     NotOpen, AlreadyOpen, TooManyMessages, MissingMessage, StreamEnded, InvalidGrant, WindowOverflow,
     CreditExhausted, QueueFull, TooManyStreams, StreamIdInUse, NotEstablished, GoingAway,
     InvalidArgument, NullPointer, BufferTooSmall, Closed, Panic, AbiMismatch,

@@ -17,6 +17,7 @@ __all__ = [
     "BadIdLengthError",
     "BadJsonError",
     "BadMetadataKeyError",
+    "BadMethodError",
     "BadPointerError",
     "BadTextError",
     "BufferTooSmallError",
@@ -223,6 +224,12 @@ class BadJsonError(RefusedError):
     """The text form is malformed. This package has no text form; the kind stands in the table."""
 
     kind, code = "BadJson", 23
+
+
+class BadMethodError(RefusedError):
+    """A method that is empty or longer than 256 bytes."""
+
+    kind, code = "BadMethod", 24
 
 
 class NotOpenError(IxtError):

@@ -28,6 +28,7 @@ public enum class ErrorKind(public val code: Int) {
     MessageTextTooLong(21),
     NotCanonical(22),
     BadJson(23),
+    BadMethod(24),
 
     NotOpen(100),
     AlreadyOpen(101),
