@@ -85,8 +85,13 @@ impl InvocationContext {
         Ok((Self::over(Numbers::of(&context), message), service))
     }
 
-    fn of(py: Python<'_>, context: &core::InvocationContext) -> Self {
+    pub(crate) fn of(py: Python<'_>, context: &core::InvocationContext) -> Self {
         Self::over(Numbers::of(context), Message::written(py, context))
+    }
+
+    /// The core's value.
+    pub(crate) fn core(&self, py: Python<'_>) -> Result<&core::InvocationContext> {
+        self.message.core(py)
     }
 }
 

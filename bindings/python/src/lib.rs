@@ -24,6 +24,7 @@ mod names;
 mod number;
 mod once;
 mod outcome;
+mod payload;
 mod repr;
 mod stream;
 mod subject;
@@ -72,6 +73,8 @@ mod _native {
     use crate::host::{HostEngine, announce, close_endpoint, from_host, open_endpoint};
     #[pymodule_export]
     use crate::id::StreamId;
+    #[pymodule_export]
+    use crate::payload::HandlePayload;
     #[pymodule_export]
     use crate::stream::Stream;
     #[pymodule_export]

@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[3]
 #: Replayed so far: values, refusals, traces.
 counts = {"values": 0, "refused": 0, "traces": 0}
 
+#: Of HandlePayload.
+payloads = {"values": 0, "refused": 0}
+
 
 def lines(*names: str) -> Iterator[Any]:
     """The objects of JSON-lines files below ``tests/`` of the repository."""
@@ -28,4 +31,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"vectors: {counts['values']} values, {counts['refused']} refused; "
             f"traces: {counts['traces']}"
+        )
+    if any(payloads.values()):
+        terminalreporter.write_line(
+            f"payloads: {payloads['values']} values, {payloads['refused']} refused"
         )

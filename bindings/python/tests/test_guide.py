@@ -73,7 +73,7 @@ def test_a_module_and_its_callers(folder: Path) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("name", ["typed.py", "keyed.py"])
+@pytest.mark.parametrize("name", ["typed.py", "keyed.py", "messages.py"])
 def test_what_needs_no_host(name: str, folder: Path) -> None:
     assert asyncio.run(run(folder, name)) == FILES[name][1]
 

@@ -12,12 +12,13 @@ from .client import CallStream, Client
 from .errors import CallError, IxtError
 from .invocation import (
     ActorIdentity,
+    HandlePayload,
     InvocationContext,
     Subject,
     Target,
     TokenRef,
 )
-from .module import CallContext, Module
+from .module import CallContext, Module, message_handler
 from .serialization import IpcSerializer
 from .streaming import (
     CancelReason,
@@ -51,6 +52,7 @@ __all__ = [
     "Client",
     "CloseReason",
     "FrameSink",
+    "HandlePayload",
     "InteractionKind",
     "InvocationContext",
     "IpcSerializer",
@@ -75,5 +77,6 @@ __all__ = [
     "__version__",
     "decode_batch",
     "encode_batch",
+    "message_handler",
     "split",
 ]

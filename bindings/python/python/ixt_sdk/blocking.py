@@ -139,6 +139,12 @@ class BlockingClient:
         """One message, one answer."""
         return self._wait(self._client.unary(to, message, codec=codec, **options))
 
+    def message(
+        self, to: str | Target, method: str, body: Buffer = b"", **options: Unpack[CallOptions]
+    ) -> bytes:
+        """A call in one message: what is asked, and with what; the answer's body comes back."""
+        return self._wait(self._client.message(to, method, body, **options))
+
     @overload
     def server_stream(
         self,

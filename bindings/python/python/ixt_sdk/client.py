@@ -32,6 +32,7 @@ from ._events import (
 )
 from ._events import StreamErrorCode as Code
 from ._link import ConnectionSettings, Link
+from ._message import encode
 from ._native import ActorIdentity, InvocationContext, invocation
 from ._session import Backoff, Health, Session
 from .errors import (
@@ -182,7 +183,7 @@ class Client:
     async def unary(
         self, to: str | Target, message: Q, *, codec: Codec[Q, A], **options: Unpack[CallOptions]
     ) -> A: ...
-    async def unary(
+    def unary(
         self,
         to: str | Target,
         message: Any = b"",
@@ -194,6 +195,31 @@ class Client:
 
         Cancelling this cancels the call.
         """
+        return self._unary(to, message, codec, None, options)
+
+    async def message(
+        self,
+        to: str | Target,
+        method: str,
+        body: Buffer = b"",
+        **options: Unpack[CallOptions],
+    ) -> bytes:
+        """A call in one message: what is asked, and with what; the answer's body comes back.
+
+        ``to`` is a service by its name, or any target. A method that is empty or longer than 256
+        bytes is ``BadMethodError``, before anything is sent.
+        """
+        answer: bytes = await self._unary(to, body, None, method, options)
+        return answer
+
+    async def _unary(
+        self,
+        to: str | Target,
+        message: Any,
+        codec: Codec[Any, Any] | None,
+        method: str | None,
+        options: CallOptions,
+    ) -> Any:
         payload = message if codec is None else codec.encode_request(message)
         link = self._session.connected()
         overs: list[OverCall] | None = None
@@ -205,6 +231,8 @@ class Client:
                 self._session.name, to, None if parent is None else parent.invocation
             )
         try:
+            if method is not None:
+                payload = encode(context, method, message)
             while True:
                 try:
                     key = link.engine.request(UNARY, context, payload)

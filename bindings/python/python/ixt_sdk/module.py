@@ -36,6 +36,7 @@ from ._context import CURRENT, CallContext
 from ._events import Cancelled, CancelReason, Failed, InteractionKind
 from ._events import StreamErrorCode as Code
 from ._link import ConnectionSettings, Link, Opened
+from ._message import MessageFunc, as_unary, message_handler
 from ._session import Backoff, Health, Session, State
 from .client import Client
 from .errors import (
@@ -51,7 +52,17 @@ from .invocation import BroadcastTarget, DynamicEndpointTarget, ModuleTarget, Re
 from .payload import Codec
 from .transport import Address
 
-__all__ = ["CallContext", "CallStream", "Handler", "Health", "Module", "State", "current_call"]
+__all__ = [
+    "CallContext",
+    "CallStream",
+    "Handler",
+    "Health",
+    "MessageFunc",
+    "Module",
+    "State",
+    "current_call",
+    "message_handler",
+]
 
 LOG = logging.getLogger("ixt_sdk")
 
@@ -183,6 +194,22 @@ class Module:
 
             one = None if self._interceptors else handler
             self._offer(name, answer, [InteractionKind.UNARY], requires, codec, one)
+            return handler
+
+        return register
+
+    def handle_message(
+        self, name: str, *, requires: str = ""
+    ) -> Callable[[MessageFunc], MessageFunc]:
+        """Registers ``async def handler(payload, ctx)`` for a service whose calls are each one
+        message, a :class:`~ixt_sdk.invocation.HandlePayload`; it returns the answer's body.
+
+        :meth:`Client.message <ixt_sdk.client.Client.message>` makes such calls. A message that is
+        none, or says another context than its open, ends the call as ``invalidArgument``.
+        """
+
+        def register(handler: MessageFunc) -> MessageFunc:
+            self.unary(name, requires=requires)(as_unary(handler))
             return handler
 
         return register
