@@ -52,6 +52,10 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         for first, rest in [(0, message), (1, message[8:])]:
             yield f"{kind}_decode", bytes([first]) + rest
             yield "general_reader", bytes([first | (2 if kind == "context" else 0)]) + rest
+    for line in lines("vectors/payloads.jsonl"):
+        for text in [line.get("hex", ""), *line.get("also", [])]:
+            yield "payload_decode", b"\0" + bytes.fromhex(text)
+            yield "payload_decode", b"\1" + bytes.fromhex(text)[8:]
     for text in texts():
         yield "text_form", text.encode("utf-8", "surrogatepass")
     for text in traces():
