@@ -1,8 +1,9 @@
-/* A module in C: three services, which it answers until it is told to stop. loop.c is what moves the bytes.
+/* A module in C: four services, which it answers until it is told to stop. loop.c is what moves the bytes.
  *
  *   module SOCKET
  *
  *   c.upper   unary          the message in capital letters
+ *   c.message unary          a call in one message: the method "upper", and its body in capital letters
  *   c.count   serverStream   as many numbers as the message says
  *   c.echo    bidiStream     every message back, no faster than the caller reads
  *
@@ -27,6 +28,42 @@ static bool upper(stream_t *stream, ixt_slice_t message) {
     loop_send(stream, (ixt_slice_t){answer, message.length}, NULL);
     loop_close(stream);
     free(answer);
+    return true;
+}
+
+static void free_own(stream_t *stream, const ixt_connection_event_t *end) {
+    (void)end;
+    free(*loop_own(stream));
+}
+
+/* The context of the open, which a call in one message has to say again. */
+typedef struct {
+    size_t length;
+    uint8_t bytes[];
+} context_t;
+
+static void keep_context(stream_t *stream, ixt_slice_t context) {
+    context_t *kept = malloc(sizeof *kept + context.length);
+    if (kept) {
+        kept->length = context.length;
+        memcpy(kept->bytes, context.data, context.length);
+    }
+    *loop_own(stream) = kept;
+}
+
+static bool one_message(stream_t *stream, ixt_slice_t message) {
+    const context_t *context = *loop_own(stream);
+    ixt_handle_payload_t payload;
+    if (!context) {
+        loop_fail(stream, IXT_CODE_RESOURCE_EXHAUSTED, (ixt_slice_t){0});
+    } else if (ixt_handle_payload_accept(message.data, message.length, context->bytes, context->length, IXT_MAX_PAYLOAD,
+                                         &payload, NULL) != IXT_OK) {
+        loop_fail(stream, IXT_CODE_INVALID_ARGUMENT, (ixt_slice_t){0});
+    } else if (payload.method.length == 5 && memcmp(message.data + payload.method.offset, "upper", 5) == 0) {
+        return upper(stream, (ixt_slice_t){message.data + payload.body.offset, payload.body.length});
+    } else {
+        loop_fail(stream, IXT_CODE_NOT_FOUND, (ixt_slice_t){0});
+    }
     return true;
 }
 
@@ -62,11 +99,6 @@ static bool count(stream_t *stream, ixt_slice_t message) {
     return true;
 }
 
-static void counted(stream_t *stream, const ixt_connection_event_t *end) {
-    (void)end;
-    free(*loop_own(stream));
-}
-
 static bool echo(stream_t *stream, ixt_slice_t message) {
     loop_send(stream, message, stream);
     return false; /* done with when it has left: this is all the backpressure there is to write */
@@ -80,11 +112,12 @@ static void announced(void) {
 int main(int argc, char **argv) {
     static const service_t services[] = {
         {"c.upper", NULL, IXT_INTERACTION_UNARY, {.message = upper}},
-        {"c.count", NULL, IXT_INTERACTION_SERVER_STREAM, {.message = count, .room = count_on, .over = counted}},
+        {"c.message", NULL, IXT_INTERACTION_UNARY, {.opened = keep_context, .message = one_message, .over = free_own}},
+        {"c.count", NULL, IXT_INTERACTION_SERVER_STREAM, {.message = count, .room = count_on, .over = free_own}},
         {"c.echo", NULL, IXT_INTERACTION_BIDI_STREAM, {.message = echo, .closed = loop_close}},
     };
     static const module_t module = {
-        .name = "c-example", .services = services, .service_count = 3, .announced = announced};
+        .name = "c-example", .services = services, .service_count = 4, .announced = announced};
     if (argc != 2) {
         die("usage", "module SOCKET");
     }

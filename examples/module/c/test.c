@@ -130,6 +130,24 @@ static uint64_t call(const char *service, uint16_t interaction, const char *mess
     return key;
 }
 
+/* A call in one message; a deadline in the message's context that is not the open's is one of another call. */
+static void call_message(const char *method, const char *body, uint64_t said_deadline_ms) {
+    uint8_t context[128], said[128], message[512];
+    size_t length, said_length, written;
+    uint64_t key;
+    ixt_context_value_t value = {
+        .source_module = IXT_TEXT("caller"), .target_kind = IXT_TARGET_SERVICE, .target = IXT_TEXT("c.message")};
+    OK(ixt_context_encode(&value, context, sizeof context, &length, NULL));
+    value.deadline_ms = said_deadline_ms;
+    OK(ixt_context_encode(&value, said, sizeof said, &said_length, NULL));
+    OK(ixt_handle_payload_encode(said, said_length, (const uint8_t *)method, strlen(method), (const uint8_t *)body, strlen(body),
+                                 IXT_MAX_PAYLOAD, message, sizeof message, &written, NULL));
+    messages = overs = 0;
+    last[0] = 0;
+    OK(ixt_connection_open_send_close(caller, fresh(), IXT_INTERACTION_UNARY, context, length, message, written, &key, NULL));
+    move();
+}
+
 static void announce_caller(void) {
     uint8_t context[64], message[256];
     size_t context_length, length;
@@ -188,6 +206,16 @@ int main(int argc, char **argv) {
     call("c.upper", IXT_INTERACTION_UNARY, "hello");
     move();
     CHECK(messages == 1 && strcmp(last, "HELLO") == 0 && overs == 1 && over.outcome == IXT_OUTCOME_COMPLETED);
+    about = "a call in one message";
+    call_message("upper", "hello", 0);
+    CHECK(messages == 1 && strcmp(last, "HELLO") == 0 && overs == 1 && over.outcome == IXT_OUTCOME_COMPLETED);
+    call_message("lower", "hello", 0);
+    CHECK(messages == 0 && overs == 1 && over.code == IXT_CODE_NOT_FOUND);
+    call_message("upper", "hello", UINT64_MAX);
+    CHECK(messages == 0 && overs == 1 && over.code == IXT_CODE_INVALID_ARGUMENT);
+    call("c.message", IXT_INTERACTION_UNARY, "no message");
+    move();
+    CHECK(messages == 0 && overs == 1 && over.code == IXT_CODE_INVALID_ARGUMENT);
     about = "a kind that is not served";
     call("c.upper", IXT_INTERACTION_SERVER_STREAM, "hello");
     move();
