@@ -155,7 +155,7 @@ test-instructions: $(RELEASE)/ixt-instructions
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --check $<
 
-# Every language calls every language, all four kinds, on a Unix socket and on TCP with TLS.
+# Every language calls every language, all four kinds and calls in one message, on a Unix socket and on TCP with TLS.
 test-matrix: build matrix
 	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go --c $(BUILD)/matrix-c
 

@@ -1,4 +1,4 @@
-"""Every language calls every language, all four kinds, through a host; see README.md beside this.
+"""Every language calls every language, all four kinds and messages, through a host; see README.md beside this.
 
 run.py --ixt COMMAND --rust PROGRAM --go PROGRAM --c PROGRAM
 """
@@ -39,11 +39,12 @@ def expected() -> list[str]:
                 value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
         return f"{value:016x}"
 
-    unary = [
-        (bytes(range(251)) * (size // 251 + 1))[:size][::-1] for size in (0, 1, 64, 70_000, 1 << 20)
-    ]
+    def backwards(*sizes: int) -> list[bytes]:
+        return [(bytes(range(251)) * (size // 251 + 1))[:size][::-1] for size in sizes]
+
     return [
-        f"unary {digest(unary)}",
+        f"unary {digest(backwards(0, 1, 64, 70_000, 1 << 20))}",
+        f"message {digest(backwards(0, 1, 64, 70_000, 1_000_000))}",
         f"client 300:{sum(range(300))}",
         f"server {digest([b'%d' % number for number in range(1000)])}",
         f"bidi {digest([(b'%d' % number)[::-1] for number in range(300)])}",
@@ -142,7 +143,7 @@ def main() -> int:
                             )
             finally:
                 host.stop()
-    what = f"{len(programs)} callers, {len(programs)} providers, 4 kinds, 2 transports"
+    what = f"{len(programs)} callers, {len(programs)} providers, 4 kinds and messages, 2 transports"
     print(f"matrix: {passed} passed, {failed} failed ({what})")
     return 1 if failed else 0
 

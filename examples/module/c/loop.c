@@ -216,31 +216,61 @@ static void resume(stream_t *stream, uint64_t ticket) {
     }
 }
 
-stream_t *loop_call(const char *service, uint16_t interaction, ixt_slice_t parent, ixt_slice_t message,
-                    const handlers_t *handlers, void *own) {
-    uint8_t context[IXT_MAX_CONTEXT], id[16];
-    size_t length;
-    uint64_t key;
+/* The context of a call to a service, in room for IXT_MAX_CONTEXT bytes; empty where there can be none. */
+static ixt_slice_t context_of(const char *service, ixt_slice_t parent, uint8_t *room) {
+    size_t length = 0;
     ixt_context_value_t value = {
         .source_module = text(module->name), .target_kind = IXT_TARGET_SERVICE, .target = text(service)};
     draw(value.span_id, sizeof value.span_id);
     ixt_status_t status;
     if (parent.length > 0) {
-        status = ixt_context_child(parent.data, parent.length, &value, true, context, sizeof context, &length, NULL);
+        status = ixt_context_child(parent.data, parent.length, &value, true, room, IXT_MAX_CONTEXT, &length, NULL);
     } else {
         draw(value.correlation_id, sizeof value.correlation_id);
         value.subject_kind = IXT_SUBJECT_MODULE;
         value.subject = text(module->name);
-        status = ixt_context_encode(&value, context, sizeof context, &length, NULL);
+        status = ixt_context_encode(&value, room, IXT_MAX_CONTEXT, &length, NULL);
+    }
+    return (ixt_slice_t){room, status == IXT_OK ? length : 0};
+}
+
+static stream_t *open_with(ixt_slice_t context, uint16_t interaction, ixt_slice_t message, const handlers_t *handlers,
+                           void *own) {
+    uint8_t id[16];
+    uint64_t key;
+    if (context.length == 0) {
+        return NULL;
     }
     fresh_id(id);
     bool one = interaction == IXT_INTERACTION_UNARY || interaction == IXT_INTERACTION_SERVER_STREAM;
-    if (status == IXT_OK) {
-        status = one ? ixt_connection_open_send_close(connection, id, interaction, context, length, message.data,
-                                                      message.length, &key, NULL)
-                     : ixt_connection_open(connection, id, interaction, context, length, &key, NULL);
-    }
+    ixt_status_t status =
+        one ? ixt_connection_open_send_close(connection, id, interaction, context.data, context.length, message.data,
+                                             message.length, &key, NULL)
+            : ixt_connection_open(connection, id, interaction, context.data, context.length, &key, NULL);
     return status == IXT_OK ? add(key, handlers, own) : NULL;
+}
+
+stream_t *loop_call(const char *service, uint16_t interaction, ixt_slice_t parent, ixt_slice_t message,
+                    const handlers_t *handlers, void *own) {
+    uint8_t context[IXT_MAX_CONTEXT];
+    return open_with(context_of(service, parent, context), interaction, message, handlers, own);
+}
+
+stream_t *loop_message(const char *service, const char *method, ixt_slice_t parent, ixt_slice_t body,
+                       const handlers_t *handlers, void *own) {
+    uint8_t room[IXT_MAX_CONTEXT];
+    ixt_slice_t context = context_of(service, parent, room), name = text(method);
+    size_t length = 0;
+    ixt_status_t status = ixt_handle_payload_encode(context.data, context.length, name.data, name.length, body.data,
+                                                    body.length, IXT_MAX_PAYLOAD, NULL, 0, &length, NULL);
+    uint8_t *message = status == IXT_ERR_BUFFER_TOO_SMALL ? malloc(length) : NULL;
+    stream_t *stream = NULL;
+    if (message && ixt_handle_payload_encode(context.data, context.length, name.data, name.length, body.data,
+                                             body.length, IXT_MAX_PAYLOAD, message, length, &length, NULL) == IXT_OK) {
+        stream = open_with(context, IXT_INTERACTION_UNARY, (ixt_slice_t){message, length}, handlers, own);
+    }
+    free(message);
+    return stream;
 }
 
 /* -- the connection ------------------------------------------------------------------------------------------ */

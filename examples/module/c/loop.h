@@ -77,6 +77,10 @@ void loop_stop(void);
 stream_t *loop_call(const char *service, uint16_t interaction, ixt_slice_t parent, ixt_slice_t message,
                     const handlers_t *handlers, void *own);
 
+/* Calls a service in one message that says the method; the rest as loop_call(). */
+stream_t *loop_message(const char *service, const char *method, ixt_slice_t parent, ixt_slice_t body,
+                       const handlers_t *handlers, void *own);
+
 /* A pointer of the program's, for each stream. */
 void **loop_own(stream_t *stream);
 

@@ -33,6 +33,36 @@ static bool unary(stream_t *stream, ixt_slice_t message) {
     return done;
 }
 
+/* The context of the open, which a call in one message has to say again. */
+typedef struct {
+    size_t length;
+    uint8_t bytes[];
+} context_t;
+
+static void keep_context(stream_t *stream, ixt_slice_t context) {
+    context_t *kept = malloc(sizeof *kept + context.length);
+    if (!kept) {
+        die("memory", "there is no more");
+    }
+    kept->length = context.length;
+    memcpy(kept->bytes, context.data, context.length);
+    *loop_own(stream) = kept;
+}
+
+static bool one_message(stream_t *stream, ixt_slice_t message) {
+    const context_t *context = *loop_own(stream);
+    ixt_handle_payload_t payload;
+    if (ixt_handle_payload_accept(message.data, message.length, context->bytes, context->length, IXT_MAX_PAYLOAD,
+                                  &payload, NULL) != IXT_OK) {
+        loop_fail(stream, IXT_CODE_INVALID_ARGUMENT, (ixt_slice_t){0});
+    } else if (payload.method.length != 9 || memcmp(message.data + payload.method.offset, "backwards", 9) != 0) {
+        loop_fail(stream, IXT_CODE_NOT_FOUND, (ixt_slice_t){0});
+    } else {
+        return unary(stream, (ixt_slice_t){message.data + payload.body.offset, payload.body.length});
+    }
+    return true;
+}
+
 typedef struct {
     unsigned long count, bytes;
 } sum_t;
@@ -57,7 +87,7 @@ static void send_sum(stream_t *stream) {
     loop_close(stream);
 }
 
-static void end_sum(stream_t *stream, const ixt_connection_event_t *end) {
+static void free_own(stream_t *stream, const ixt_connection_event_t *end) {
     (void)end;
     free(*loop_own(stream));
 }
@@ -76,8 +106,9 @@ static bool server(stream_t *stream, ixt_slice_t message) {
 
 static const service_t services[] = {
     {"c.unary", NULL, IXT_INTERACTION_UNARY, {.message = unary}},
+    {"c.message", NULL, IXT_INTERACTION_UNARY, {.opened = keep_context, .message = one_message, .over = free_own}},
     {"c.client", NULL, IXT_INTERACTION_CLIENT_STREAM,
-     {.opened = begin_sum, .message = add, .closed = send_sum, .over = end_sum}},
+     {.opened = begin_sum, .message = add, .closed = send_sum, .over = free_own}},
     {"c.server", NULL, IXT_INTERACTION_SERVER_STREAM, {.message = server}},
     {"c.bidi", NULL, IXT_INTERACTION_BIDI_STREAM, {.message = bidi, .closed = loop_close}},
 };
@@ -104,12 +135,16 @@ static bool add_message(stream_t *stream, ixt_slice_t message) {
     return true;
 }
 
-static stream_t *call(const char *kind, uint16_t interaction, ixt_slice_t message, const handlers_t *handlers) {
-    char service[128];
+static const char *service_of(const char *kind) {
+    static char service[128];
     snprintf(service, sizeof service, "%s.%s", provider, kind);
-    stream_t *stream = loop_call(service, interaction, (ixt_slice_t){0}, message, handlers, NULL);
+    return service;
+}
+
+static stream_t *call(const char *kind, uint16_t interaction, ixt_slice_t message, const handlers_t *handlers) {
+    stream_t *stream = loop_call(service_of(kind), interaction, (ixt_slice_t){0}, message, handlers, NULL);
     if (!stream) {
-        die(service, "cannot be called");
+        die(service_of(kind), "cannot be called");
     }
     return stream;
 }
@@ -127,7 +162,7 @@ static void print_digest(const char *kind, const ixt_connection_event_t *end) {
     printf("%s %016" PRIx64 "\n", kind, digest);
 }
 
-/* The fourth: each number once the one before has been answered. */
+/* The fifth: each number once the one before has been answered. */
 static unsigned number;
 
 static void send_number(stream_t *stream) {
@@ -152,7 +187,7 @@ static void bidi_over(stream_t *stream, const ixt_connection_event_t *end) {
     loop_stop();
 }
 
-/* The third. */
+/* The fourth. */
 static void server_over(stream_t *stream, const ixt_connection_event_t *end) {
     (void)stream;
     static const handlers_t handlers = {.message = bidi_answer, .over = bidi_over};
@@ -161,7 +196,7 @@ static void server_over(stream_t *stream, const ixt_connection_event_t *end) {
     send_number(call("bidi", IXT_INTERACTION_BIDI_STREAM, (ixt_slice_t){0}, &handlers));
 }
 
-/* The second. */
+/* The third. */
 static bool client_answer(stream_t *stream, ixt_slice_t message) {
     (void)stream;
     printf("client %.*s\n", (int)message.length, (const char *)message.data);
@@ -187,23 +222,57 @@ static void client_stream(void) {
     loop_close(stream);
 }
 
+/* The message of this size, which every language makes alike. */
+static ixt_slice_t message_of(size_t size) {
+    static uint8_t message[1 << 20];
+    for (size_t i = 0; i < size; i++) {
+        message[i] = (uint8_t)(i % 251);
+    }
+    return (ixt_slice_t){message, size};
+}
+
+/* The second: calls in one message, one after the other. */
+static void message_over(stream_t *stream, const ixt_connection_event_t *end);
+
+static void next_message(const char *method, size_t size) {
+    static const handlers_t handlers = {.message = add_message, .over = message_over};
+    if (!loop_message(service_of("message"), method, (ixt_slice_t){0}, message_of(size), &handlers, NULL)) {
+        die(service_of("message"), "cannot be called");
+    }
+}
+
+static void message_over(stream_t *stream, const ixt_connection_event_t *end) {
+    (void)stream;
+    static const size_t sizes[] = {1, 64, 70000, 1000000};
+    static size_t at;
+    if (at <= sizeof sizes / sizeof *sizes) {
+        completed(end);
+        bool more = at < sizeof sizes / sizeof *sizes;
+        next_message(more ? "backwards" : "forwards", more ? sizes[at] : 0);
+        at++;
+        return;
+    }
+    if (end->outcome != IXT_OUTCOME_FAILED || end->code != IXT_CODE_NOT_FOUND) {
+        die("an unknown method", "is not notFound");
+    }
+    printf("message %016" PRIx64 "\n", digest);
+    client_stream();
+}
+
 /* The first: one call after the other. */
 static void unary_over(stream_t *stream, const ixt_connection_event_t *end);
 
 static void next_unary(void) {
     static const size_t sizes[] = {0, 1, 64, 70000, 1 << 20};
     static const handlers_t handlers = {.message = add_message, .over = unary_over};
-    static uint8_t message[1 << 20];
     static size_t at;
     if (at == sizeof sizes / sizeof *sizes) {
         printf("unary %016" PRIx64 "\n", digest);
-        client_stream();
+        begin_digest();
+        next_message("backwards", 0);
         return;
     }
-    for (size_t i = 0; i < sizes[at]; i++) {
-        message[i] = (uint8_t)(i % 251);
-    }
-    call("unary", IXT_INTERACTION_UNARY, (ixt_slice_t){message, sizes[at++]}, &handlers);
+    call("unary", IXT_INTERACTION_UNARY, message_of(sizes[at++]), &handlers);
 }
 
 static void unary_over(stream_t *stream, const ixt_connection_event_t *end) {
@@ -224,7 +293,7 @@ int main(int argc, char **argv) {
     }
     pipe_t pipe = strcmp(argv[3], "-") == 0 ? pipe_unix(argv[2]) : pipe_tls(argv[2], argv[3]);
     if (serves) {
-        static const module_t module = {.name = "c", .services = services, .service_count = 4};
+        static const module_t module = {.name = "c", .services = services, .service_count = 5};
         return loop_run(&module, &pipe);
     }
     char name[128];

@@ -68,6 +68,12 @@ func serve(ctx context.Context, url, roots string) error {
 	module.HandleUnary("go.unary", func(_ context.Context, message []byte) ([]byte, error) {
 		return backwards(bytes.Clone(message)), nil
 	})
+	module.HandleMessage("go.message", func(_ context.Context, payload *sdk.HandlePayload) ([]byte, error) {
+		if payload.Method != "backwards" {
+			return nil, sdk.Errorf(sdk.CodeNotFound, "%s", payload.Method)
+		}
+		return backwards(payload.Body), nil
+	})
 	module.Handle("go.client", sdk.ClientStream, func(_ context.Context, call *sdk.Call) error {
 		count, size := 0, 0
 		for message, err := range call.All() {
@@ -143,6 +149,23 @@ func call(ctx context.Context, url, roots, provider string) error {
 		d.add(answer)
 	}
 	fmt.Printf("unary %016x\n", d.Sum64())
+
+	d = newDigest()
+	for _, size := range []int{0, 1, 64, 70_000, 1_000_000} {
+		message := make([]byte, size)
+		for i := range message {
+			message[i] = byte(i % 251)
+		}
+		answer, err := client.Message(ctx, provider+".message", "backwards", message)
+		if err != nil {
+			return err
+		}
+		d.add(answer)
+	}
+	if _, err := client.Message(ctx, provider+".message", "forwards", nil); !errors.Is(err, sdk.CodeNotFound) {
+		return fmt.Errorf("an unknown method: %v", err)
+	}
+	fmt.Printf("message %016x\n", d.Sum64())
 
 	stream, err := client.ClientStream(ctx, provider+".client")
 	if err != nil {

@@ -4,7 +4,16 @@ import asyncio
 import ssl
 import sys
 
-from ixt_sdk import CallContext, CallStream, Client, InteractionKind, Module
+from ixt_sdk import (
+    CallContext,
+    CallError,
+    CallStream,
+    Client,
+    HandlePayload,
+    InteractionKind,
+    Module,
+    StreamErrorCode,
+)
 
 Bytes = CallStream[bytes, bytes]
 
@@ -19,6 +28,12 @@ def serve(url: str, roots: str) -> None:
     @module.unary("python.unary")
     async def unary(message: bytes, ctx: CallContext) -> bytes:
         return message[::-1]
+
+    @module.handle_message("python.message")
+    async def message(payload: HandlePayload, ctx: CallContext) -> bytes:
+        if payload.method != "backwards":
+            raise CallError(StreamErrorCode.NOT_FOUND, payload.method)
+        return payload.body[::-1]
 
     @module.service("python.client", kind=InteractionKind.CLIENT_STREAM)
     async def client(stream: Bytes, ctx: CallContext) -> bytes:
@@ -62,6 +77,17 @@ async def call(url: str, roots: str, provider: str) -> None:
             message = (bytes(range(251)) * (size // 251 + 1))[:size]
             digest.add(await client.unary(f"{provider}.unary", message))
         print(f"unary {digest}")
+
+        digest = Digest()
+        for size in (0, 1, 64, 70_000, 1_000_000):
+            body = (bytes(range(251)) * (size // 251 + 1))[:size]
+            digest.add(await client.message(f"{provider}.message", "backwards", body))
+        try:
+            await client.message(f"{provider}.message", "forwards")
+        except CallError as error:
+            if error.code != StreamErrorCode.NOT_FOUND:
+                raise
+            print(f"message {digest}")
 
         async with client.client_stream(f"{provider}.client") as stream:
             for size in range(300):

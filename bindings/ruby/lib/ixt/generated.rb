@@ -1680,63 +1680,66 @@ class RustBufferStream
       return ErrorKind::BAD_JSON
     end
     if variant == 24
-      return ErrorKind::NOT_OPEN
+      return ErrorKind::BAD_METHOD
     end
     if variant == 25
-      return ErrorKind::ALREADY_OPEN
+      return ErrorKind::NOT_OPEN
     end
     if variant == 26
-      return ErrorKind::TOO_MANY_MESSAGES
+      return ErrorKind::ALREADY_OPEN
     end
     if variant == 27
-      return ErrorKind::MISSING_MESSAGE
+      return ErrorKind::TOO_MANY_MESSAGES
     end
     if variant == 28
-      return ErrorKind::STREAM_ENDED
+      return ErrorKind::MISSING_MESSAGE
     end
     if variant == 29
-      return ErrorKind::INVALID_GRANT
+      return ErrorKind::STREAM_ENDED
     end
     if variant == 30
-      return ErrorKind::WINDOW_OVERFLOW
+      return ErrorKind::INVALID_GRANT
     end
     if variant == 31
-      return ErrorKind::CREDIT_EXHAUSTED
+      return ErrorKind::WINDOW_OVERFLOW
     end
     if variant == 32
-      return ErrorKind::QUEUE_FULL
+      return ErrorKind::CREDIT_EXHAUSTED
     end
     if variant == 33
-      return ErrorKind::TOO_MANY_STREAMS
+      return ErrorKind::QUEUE_FULL
     end
     if variant == 34
-      return ErrorKind::STREAM_ID_IN_USE
+      return ErrorKind::TOO_MANY_STREAMS
     end
     if variant == 35
-      return ErrorKind::NOT_ESTABLISHED
+      return ErrorKind::STREAM_ID_IN_USE
     end
     if variant == 36
-      return ErrorKind::GOING_AWAY
+      return ErrorKind::NOT_ESTABLISHED
     end
     if variant == 37
-      return ErrorKind::INVALID_ARGUMENT
+      return ErrorKind::GOING_AWAY
     end
     if variant == 38
-      return ErrorKind::NULL_POINTER
+      return ErrorKind::INVALID_ARGUMENT
     end
     if variant == 39
-      return ErrorKind::BUFFER_TOO_SMALL
+      return ErrorKind::NULL_POINTER
     end
     if variant == 40
-      return ErrorKind::CLOSED
+      return ErrorKind::BUFFER_TOO_SMALL
     end
     if variant == 41
-      return ErrorKind::PANIC
+      return ErrorKind::CLOSED
     end
     if variant == 42
-      return ErrorKind::ABI_MISMATCH
+      return ErrorKind::PANIC
     end
     if variant == 43
+      return ErrorKind::ABI_MISMATCH
+    end
+    if variant == 44
       return ErrorKind::OTHER
     end
 
@@ -2739,65 +2742,68 @@ class RustBufferBuilder
     if v == ErrorKind::BAD_JSON
       pack_into(4, 'l>', 23)
     end
-    if v == ErrorKind::NOT_OPEN
+    if v == ErrorKind::BAD_METHOD
       pack_into(4, 'l>', 24)
     end
-    if v == ErrorKind::ALREADY_OPEN
+    if v == ErrorKind::NOT_OPEN
       pack_into(4, 'l>', 25)
     end
-    if v == ErrorKind::TOO_MANY_MESSAGES
+    if v == ErrorKind::ALREADY_OPEN
       pack_into(4, 'l>', 26)
     end
-    if v == ErrorKind::MISSING_MESSAGE
+    if v == ErrorKind::TOO_MANY_MESSAGES
       pack_into(4, 'l>', 27)
     end
-    if v == ErrorKind::STREAM_ENDED
+    if v == ErrorKind::MISSING_MESSAGE
       pack_into(4, 'l>', 28)
     end
-    if v == ErrorKind::INVALID_GRANT
+    if v == ErrorKind::STREAM_ENDED
       pack_into(4, 'l>', 29)
     end
-    if v == ErrorKind::WINDOW_OVERFLOW
+    if v == ErrorKind::INVALID_GRANT
       pack_into(4, 'l>', 30)
     end
-    if v == ErrorKind::CREDIT_EXHAUSTED
+    if v == ErrorKind::WINDOW_OVERFLOW
       pack_into(4, 'l>', 31)
     end
-    if v == ErrorKind::QUEUE_FULL
+    if v == ErrorKind::CREDIT_EXHAUSTED
       pack_into(4, 'l>', 32)
     end
-    if v == ErrorKind::TOO_MANY_STREAMS
+    if v == ErrorKind::QUEUE_FULL
       pack_into(4, 'l>', 33)
     end
-    if v == ErrorKind::STREAM_ID_IN_USE
+    if v == ErrorKind::TOO_MANY_STREAMS
       pack_into(4, 'l>', 34)
     end
-    if v == ErrorKind::NOT_ESTABLISHED
+    if v == ErrorKind::STREAM_ID_IN_USE
       pack_into(4, 'l>', 35)
     end
-    if v == ErrorKind::GOING_AWAY
+    if v == ErrorKind::NOT_ESTABLISHED
       pack_into(4, 'l>', 36)
     end
-    if v == ErrorKind::INVALID_ARGUMENT
+    if v == ErrorKind::GOING_AWAY
       pack_into(4, 'l>', 37)
     end
-    if v == ErrorKind::NULL_POINTER
+    if v == ErrorKind::INVALID_ARGUMENT
       pack_into(4, 'l>', 38)
     end
-    if v == ErrorKind::BUFFER_TOO_SMALL
+    if v == ErrorKind::NULL_POINTER
       pack_into(4, 'l>', 39)
     end
-    if v == ErrorKind::CLOSED
+    if v == ErrorKind::BUFFER_TOO_SMALL
       pack_into(4, 'l>', 40)
     end
-    if v == ErrorKind::PANIC
+    if v == ErrorKind::CLOSED
       pack_into(4, 'l>', 41)
     end
-    if v == ErrorKind::ABI_MISMATCH
+    if v == ErrorKind::PANIC
       pack_into(4, 'l>', 42)
     end
-    if v == ErrorKind::OTHER
+    if v == ErrorKind::ABI_MISMATCH
       pack_into(4, 'l>', 43)
+    end
+    if v == ErrorKind::OTHER
+      pack_into(4, 'l>', 44)
     end
  end
 
@@ -8224,26 +8230,27 @@ class ErrorKind
   MESSAGE_TEXT_TOO_LONG = 20
   NOT_CANONICAL = 21
   BAD_JSON = 22
-  NOT_OPEN = 23
-  ALREADY_OPEN = 24
-  TOO_MANY_MESSAGES = 25
-  MISSING_MESSAGE = 26
-  STREAM_ENDED = 27
-  INVALID_GRANT = 28
-  WINDOW_OVERFLOW = 29
-  CREDIT_EXHAUSTED = 30
-  QUEUE_FULL = 31
-  TOO_MANY_STREAMS = 32
-  STREAM_ID_IN_USE = 33
-  NOT_ESTABLISHED = 34
-  GOING_AWAY = 35
-  INVALID_ARGUMENT = 36
-  NULL_POINTER = 37
-  BUFFER_TOO_SMALL = 38
-  CLOSED = 39
-  PANIC = 40
-  ABI_MISMATCH = 41
-  OTHER = 42
+  BAD_METHOD = 23
+  NOT_OPEN = 24
+  ALREADY_OPEN = 25
+  TOO_MANY_MESSAGES = 26
+  MISSING_MESSAGE = 27
+  STREAM_ENDED = 28
+  INVALID_GRANT = 29
+  WINDOW_OVERFLOW = 30
+  CREDIT_EXHAUSTED = 31
+  QUEUE_FULL = 32
+  TOO_MANY_STREAMS = 33
+  STREAM_ID_IN_USE = 34
+  NOT_ESTABLISHED = 35
+  GOING_AWAY = 36
+  INVALID_ARGUMENT = 37
+  NULL_POINTER = 38
+  BUFFER_TOO_SMALL = 39
+  CLOSED = 40
+  PANIC = 41
+  ABI_MISMATCH = 42
+  OTHER = 43
 
 end
 

@@ -3155,6 +3155,7 @@ public enum ErrorKind: Equatable, Hashable {
     case messageTextTooLong
     case notCanonical
     case badJson
+    case badMethod
     case notOpen
     case alreadyOpen
     case tooManyMessages
@@ -3242,45 +3243,47 @@ public struct FfiConverterTypeErrorKind: FfiConverterRustBuffer {
 
         case 23: return .badJson
 
-        case 24: return .notOpen
+        case 24: return .badMethod
 
-        case 25: return .alreadyOpen
+        case 25: return .notOpen
 
-        case 26: return .tooManyMessages
+        case 26: return .alreadyOpen
 
-        case 27: return .missingMessage
+        case 27: return .tooManyMessages
 
-        case 28: return .streamEnded
+        case 28: return .missingMessage
 
-        case 29: return .invalidGrant
+        case 29: return .streamEnded
 
-        case 30: return .windowOverflow
+        case 30: return .invalidGrant
 
-        case 31: return .creditExhausted
+        case 31: return .windowOverflow
 
-        case 32: return .queueFull
+        case 32: return .creditExhausted
 
-        case 33: return .tooManyStreams
+        case 33: return .queueFull
 
-        case 34: return .streamIdInUse
+        case 34: return .tooManyStreams
 
-        case 35: return .notEstablished
+        case 35: return .streamIdInUse
 
-        case 36: return .goingAway
+        case 36: return .notEstablished
 
-        case 37: return .invalidArgument
+        case 37: return .goingAway
 
-        case 38: return .nullPointer
+        case 38: return .invalidArgument
 
-        case 39: return .bufferTooSmall
+        case 39: return .nullPointer
 
-        case 40: return .closed
+        case 40: return .bufferTooSmall
 
-        case 41: return .panic
+        case 41: return .closed
 
-        case 42: return .abiMismatch
+        case 42: return .panic
 
-        case 43: return .other
+        case 43: return .abiMismatch
+
+        case 44: return .other
 
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -3382,84 +3385,88 @@ public struct FfiConverterTypeErrorKind: FfiConverterRustBuffer {
             writeInt(&buf, Int32(23))
 
 
-        case .notOpen:
+        case .badMethod:
             writeInt(&buf, Int32(24))
 
 
-        case .alreadyOpen:
+        case .notOpen:
             writeInt(&buf, Int32(25))
 
 
-        case .tooManyMessages:
+        case .alreadyOpen:
             writeInt(&buf, Int32(26))
 
 
-        case .missingMessage:
+        case .tooManyMessages:
             writeInt(&buf, Int32(27))
 
 
-        case .streamEnded:
+        case .missingMessage:
             writeInt(&buf, Int32(28))
 
 
-        case .invalidGrant:
+        case .streamEnded:
             writeInt(&buf, Int32(29))
 
 
-        case .windowOverflow:
+        case .invalidGrant:
             writeInt(&buf, Int32(30))
 
 
-        case .creditExhausted:
+        case .windowOverflow:
             writeInt(&buf, Int32(31))
 
 
-        case .queueFull:
+        case .creditExhausted:
             writeInt(&buf, Int32(32))
 
 
-        case .tooManyStreams:
+        case .queueFull:
             writeInt(&buf, Int32(33))
 
 
-        case .streamIdInUse:
+        case .tooManyStreams:
             writeInt(&buf, Int32(34))
 
 
-        case .notEstablished:
+        case .streamIdInUse:
             writeInt(&buf, Int32(35))
 
 
-        case .goingAway:
+        case .notEstablished:
             writeInt(&buf, Int32(36))
 
 
-        case .invalidArgument:
+        case .goingAway:
             writeInt(&buf, Int32(37))
 
 
-        case .nullPointer:
+        case .invalidArgument:
             writeInt(&buf, Int32(38))
 
 
-        case .bufferTooSmall:
+        case .nullPointer:
             writeInt(&buf, Int32(39))
 
 
-        case .closed:
+        case .bufferTooSmall:
             writeInt(&buf, Int32(40))
 
 
-        case .panic:
+        case .closed:
             writeInt(&buf, Int32(41))
 
 
-        case .abiMismatch:
+        case .panic:
             writeInt(&buf, Int32(42))
 
 
-        case .other:
+        case .abiMismatch:
             writeInt(&buf, Int32(43))
+
+
+        case .other:
+            writeInt(&buf, Int32(44))
 
         }
     }

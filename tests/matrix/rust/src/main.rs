@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ixt::{Call, Client, ClientTls, Module, ModuleBuilder};
+use ixt::{Call, CallError, Client, ClientTls, Module, ModuleBuilder, StreamErrorCode};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -32,6 +32,12 @@ fn backwards(message: &[u8]) -> Vec<u8> {
 async fn serve(url: &str, roots: &str) -> Result<(), Failure> {
     let module = Module::builder("rust")
         .unary("rust.unary", |_, message| async move { Ok(backwards(&message)) })
+        .handle_message("rust.message", |_, payload| async move {
+            match payload.method.as_str() {
+                "backwards" => Ok(backwards(&payload.body)),
+                other => Err(CallError::failed(StreamErrorCode::NotFound, other)),
+            }
+        })
         .service("rust.client", |_, call: Arc<Call>| async move {
             let (mut count, mut bytes) = (0, 0);
             while let Some(message) = call.recv().await? {
@@ -80,6 +86,17 @@ async fn call(client: &Client, provider: &str) -> Result<(), Failure> {
         digest.add(&client.service(format!("{provider}.unary")).unary(message).await?);
     }
     println!("unary {:016x}", digest.0);
+
+    let mut digest = Digest::new();
+    for size in [0usize, 1, 64, 70_000, 1_000_000] {
+        let message: Vec<u8> = (0..size).map(|index| (index % 251) as u8).collect();
+        digest.add(&client.service(format!("{provider}.message")).message("backwards", message).await?);
+    }
+    let unknown = client.service(format!("{provider}.message")).message("forwards", "").await;
+    match unknown.map_err(|error| error.code()) {
+        Err(Some(StreamErrorCode::NotFound)) => println!("message {:016x}", digest.0),
+        other => return Err(format!("an unknown method: {other:?}").into()),
+    }
 
     let stream = client.service(format!("{provider}.client")).client_stream()?;
     for size in 0..300 {
