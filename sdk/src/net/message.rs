@@ -1,12 +1,12 @@
 //! Calls in one message (specification 26): unary streams whose one message is a `HandlePayload`.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use ixt_core::invocation::{HandlePayload, HandlePayloadRef};
 use ixt_core::stream::{InteractionKind, StreamErrorCode};
 use ixt_core::{ErrorKind, Limits};
 
+use super::interceptor::Boxed;
 use super::module::{ModuleBuilder, Service};
 use super::{Call, CallBuilder, CallContext, CallError};
 
@@ -21,7 +21,7 @@ const LIMITS: Limits = Limits::with_max_payload(usize::MAX);
 /// does not see it.
 pub fn message_handler<H, F>(
     handler: H,
-) -> impl Fn(CallContext, Arc<Call>) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send>> + Send + Sync
+) -> impl Fn(CallContext, Arc<Call>) -> Boxed<'static, Result<(), CallError>> + Send + Sync
 where
     H: Fn(CallContext, HandlePayload) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Vec<u8>, CallError>> + Send + 'static,
