@@ -30,6 +30,9 @@ struct stream {
     uint64_t key;
     const handlers_t *handlers;
     void *own;
+    /* Where a call in one message is awaited: the context of the open, which it has to say again. */
+    uint8_t *context;
+    size_t context_length;
     waiting_t *queue;
     size_t queued, capacity;
     /* A ticket that has its credit and was not used yet. */
@@ -126,6 +129,7 @@ static void forget(stream_t *stream, const ixt_connection_event_t *end) {
         free(stream->queue[i].bytes);
     }
     free(stream->queue);
+    free(stream->context);
     free(stream);
 }
 
@@ -294,6 +298,27 @@ static void announce(void) {
     must(ixt_connection_try_send(connection, control, message, length), "ixt.host");
 }
 
+/* A message that says what is asked, and must say who asks as the open did. */
+static void called(stream_t *stream, ixt_slice_t message) {
+    ixt_handle_payload_t said;
+    if (ixt_handle_payload_accept(message.data, message.length, stream->context, stream->context_length,
+                                  IXT_MAX_PAYLOAD, &said, NULL) != IXT_OK) {
+        loop_fail(stream, IXT_CODE_INVALID_ARGUMENT, (ixt_slice_t)IXT_TEXT("not a HandlePayload of this call"));
+        return;
+    }
+    stream->handlers->called(stream, (ixt_slice_t){message.data + said.method.offset, said.method.length},
+                             (ixt_slice_t){message.data + said.body.offset, said.body.length});
+}
+
+/* True when the program is done with the message. */
+static bool heard(stream_t *stream, ixt_slice_t message) {
+    if (stream->handlers->called) {
+        called(stream, message);
+        return true;
+    }
+    return !stream->handlers->message || stream->handlers->message(stream, message);
+}
+
 static void answered(const ixt_connection_event_t *event) {
     ixt_host_answer_t answer;
     ixt_connection_consume(connection, control, 1);
@@ -325,6 +350,11 @@ static void opened(const ixt_connection_event_t *event) {
         return;
     }
     stream_t *stream = add(event->stream, &service->handlers, NULL);
+    if (service->handlers.called) {
+        stream->context = grow(NULL, event->length + 1);
+        memcpy(stream->context, event->data, event->length);
+        stream->context_length = event->length;
+    }
     if (service->handlers.opened) {
         service->handlers.opened(stream, (ixt_slice_t){event->data, event->length});
     }
@@ -353,8 +383,7 @@ static void happened(const ixt_connection_event_t *event) {
     case IXT_EVENT_DATA:
         if (event->stream == control) {
             answered(event);
-        } else if (stream && (!stream->handlers->message ||
-                              stream->handlers->message(stream, (ixt_slice_t){event->data, event->length}))) {
+        } else if (stream && heard(stream, (ixt_slice_t){event->data, event->length})) {
             done_with(event->stream);
         }
         break;

@@ -21,6 +21,9 @@ typedef struct {
     void (*opened)(stream_t *stream, ixt_slice_t context);
     /* A message came. True when the program is done with it: the peer may send another one. */
     bool (*message)(stream_t *stream, ixt_slice_t bytes);
+    /* In place of `message`: a call in one message (HandlePayload), whose context is that of the open; where it is
+     * not, the call has failed already. */
+    void (*called)(stream_t *stream, ixt_slice_t method, ixt_slice_t body);
     /* All that was sent has left, after loop_offer() said no. */
     void (*room)(stream_t *stream);
     /* The peer has sent all. */

@@ -31,40 +31,12 @@ static bool upper(stream_t *stream, ixt_slice_t message) {
     return true;
 }
 
-static void free_own(stream_t *stream, const ixt_connection_event_t *end) {
-    (void)end;
-    free(*loop_own(stream));
-}
-
-/* The context of the open, which a call in one message has to say again. */
-typedef struct {
-    size_t length;
-    uint8_t bytes[];
-} context_t;
-
-static void keep_context(stream_t *stream, ixt_slice_t context) {
-    context_t *kept = malloc(sizeof *kept + context.length);
-    if (kept) {
-        kept->length = context.length;
-        memcpy(kept->bytes, context.data, context.length);
-    }
-    *loop_own(stream) = kept;
-}
-
-static bool one_message(stream_t *stream, ixt_slice_t message) {
-    const context_t *context = *loop_own(stream);
-    ixt_handle_payload_t payload;
-    if (!context) {
-        loop_fail(stream, IXT_CODE_RESOURCE_EXHAUSTED, (ixt_slice_t){0});
-    } else if (ixt_handle_payload_accept(message.data, message.length, context->bytes, context->length, IXT_MAX_PAYLOAD,
-                                         &payload, NULL) != IXT_OK) {
-        loop_fail(stream, IXT_CODE_INVALID_ARGUMENT, (ixt_slice_t){0});
-    } else if (payload.method.length == 5 && memcmp(message.data + payload.method.offset, "upper", 5) == 0) {
-        return upper(stream, (ixt_slice_t){message.data + payload.body.offset, payload.body.length});
+static void one_message(stream_t *stream, ixt_slice_t method, ixt_slice_t body) {
+    if (method.length == 5 && memcmp(method.data, "upper", 5) == 0) {
+        upper(stream, body);
     } else {
-        loop_fail(stream, IXT_CODE_NOT_FOUND, (ixt_slice_t){0});
+        loop_fail(stream, IXT_CODE_NOT_FOUND, method);
     }
-    return true;
 }
 
 /* What is still to be counted. */
@@ -99,6 +71,11 @@ static bool count(stream_t *stream, ixt_slice_t message) {
     return true;
 }
 
+static void counted(stream_t *stream, const ixt_connection_event_t *end) {
+    (void)end;
+    free(*loop_own(stream));
+}
+
 static bool echo(stream_t *stream, ixt_slice_t message) {
     loop_send(stream, message, stream);
     return false; /* done with when it has left: this is all the backpressure there is to write */
@@ -112,8 +89,8 @@ static void announced(void) {
 int main(int argc, char **argv) {
     static const service_t services[] = {
         {"c.upper", NULL, IXT_INTERACTION_UNARY, {.message = upper}},
-        {"c.message", NULL, IXT_INTERACTION_UNARY, {.opened = keep_context, .message = one_message, .over = free_own}},
-        {"c.count", NULL, IXT_INTERACTION_SERVER_STREAM, {.message = count, .room = count_on, .over = free_own}},
+        {"c.message", NULL, IXT_INTERACTION_UNARY, {.called = one_message}},
+        {"c.count", NULL, IXT_INTERACTION_SERVER_STREAM, {.message = count, .room = count_on, .over = counted}},
         {"c.echo", NULL, IXT_INTERACTION_BIDI_STREAM, {.message = echo, .closed = loop_close}},
     };
     static const module_t module = {

@@ -33,34 +33,15 @@ static bool unary(stream_t *stream, ixt_slice_t message) {
     return done;
 }
 
-/* The context of the open, which a call in one message has to say again. */
-typedef struct {
-    size_t length;
-    uint8_t bytes[];
-} context_t;
-
-static void keep_context(stream_t *stream, ixt_slice_t context) {
-    context_t *kept = malloc(sizeof *kept + context.length);
-    if (!kept) {
-        die("memory", "there is no more");
-    }
-    kept->length = context.length;
-    memcpy(kept->bytes, context.data, context.length);
-    *loop_own(stream) = kept;
-}
-
-static bool one_message(stream_t *stream, ixt_slice_t message) {
-    const context_t *context = *loop_own(stream);
-    ixt_handle_payload_t payload;
-    if (ixt_handle_payload_accept(message.data, message.length, context->bytes, context->length, IXT_MAX_PAYLOAD,
-                                  &payload, NULL) != IXT_OK) {
-        loop_fail(stream, IXT_CODE_INVALID_ARGUMENT, (ixt_slice_t){0});
-    } else if (payload.method.length != 9 || memcmp(message.data + payload.method.offset, "backwards", 9) != 0) {
-        loop_fail(stream, IXT_CODE_NOT_FOUND, (ixt_slice_t){0});
+static void one_message(stream_t *stream, ixt_slice_t method, ixt_slice_t body) {
+    if (method.length == 9 && memcmp(method.data, "backwards", 9) == 0) {
+        uint8_t *answer = backwards(body);
+        loop_send(stream, (ixt_slice_t){answer, body.length}, NULL);
+        loop_close(stream);
+        free(answer);
     } else {
-        return unary(stream, (ixt_slice_t){message.data + payload.body.offset, payload.body.length});
+        loop_fail(stream, IXT_CODE_NOT_FOUND, method);
     }
-    return true;
 }
 
 typedef struct {
@@ -87,7 +68,7 @@ static void send_sum(stream_t *stream) {
     loop_close(stream);
 }
 
-static void free_own(stream_t *stream, const ixt_connection_event_t *end) {
+static void end_sum(stream_t *stream, const ixt_connection_event_t *end) {
     (void)end;
     free(*loop_own(stream));
 }
@@ -106,9 +87,9 @@ static bool server(stream_t *stream, ixt_slice_t message) {
 
 static const service_t services[] = {
     {"c.unary", NULL, IXT_INTERACTION_UNARY, {.message = unary}},
-    {"c.message", NULL, IXT_INTERACTION_UNARY, {.opened = keep_context, .message = one_message, .over = free_own}},
+    {"c.message", NULL, IXT_INTERACTION_UNARY, {.called = one_message}},
     {"c.client", NULL, IXT_INTERACTION_CLIENT_STREAM,
-     {.opened = begin_sum, .message = add, .closed = send_sum, .over = free_own}},
+     {.opened = begin_sum, .message = add, .closed = send_sum, .over = end_sum}},
     {"c.server", NULL, IXT_INTERACTION_SERVER_STREAM, {.message = server}},
     {"c.bidi", NULL, IXT_INTERACTION_BIDI_STREAM, {.message = bidi, .closed = loop_close}},
 };
