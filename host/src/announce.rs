@@ -2,9 +2,11 @@
 
 use ixt_core::connection::Key;
 use ixt_core::flow::{Event, Received, Stream};
-use ixt_core::stream::{CloseReason, FrameBody, FrameRef, StreamErrorCode};
+use ixt_core::invocation::ContextRef;
+use ixt_core::stream::{CloseReason, FrameBody, FrameRef, InteractionKind, StreamErrorCode};
 
 use crate::command::Command;
+use crate::ended::HowEnded;
 use crate::ends::LinkId;
 use crate::host::Host;
 use crate::link::Half;
@@ -26,6 +28,7 @@ impl Host {
         mut local: Box<Local>,
         frame: FrameRef<'_>,
     ) {
+        let id = frame.stream_id;
         let heard = match local.stream.receive(frame) {
             Received::Data(data) => Some(data.payload),
             _ => None,
@@ -39,6 +42,11 @@ impl Host {
                     // The caller learns that it was accepted, and no more.
                     self.say(link, key, &mut local.stream, &[]);
                     let _ = local.stream.close(CloseReason::Completed);
+                    if let Ok(context) = ContextRef::decode(context) {
+                        let how = HowEnded::Closed(CloseReason::Completed);
+                        let sent = [1, payload.len() as u64];
+                        self.tell_not_routed(link, id, InteractionKind::Unary, &context, how, sent);
+                    }
                 }
             }
         }

@@ -5,7 +5,7 @@ use ixt_core::connection::Key;
 use ixt_core::stream::{CloseReason, Frame, FrameRef, InteractionKind, StreamId};
 
 use crate::command::Command;
-use crate::ends::LinkId;
+use crate::ends::{LinkId, Side};
 use crate::host::Host;
 use crate::link::Half;
 
@@ -39,5 +39,6 @@ impl Host {
                 self.command(to, key, Command::Data(&bytes, is_close));
             }
         }
+        self.relayed.count(Side::Caller, payload.len());
     }
 }

@@ -10,12 +10,14 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::audit::Refusal;
 use crate::command::{Command, Later, Reading, apply};
+use crate::ended::EndedStream;
 use crate::ends::{LinkId, RouteId, Side};
 use crate::link::{Half, Link, Links, Peer};
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::routes::Routes;
 use crate::settings::Settings;
+use crate::stats::Relayed;
 use crate::tap::{TapFilter, TapId, Taps};
 
 /// The host of modules: see the [crate](crate) for the contract. Not shared: one thread at a time.
@@ -29,6 +31,8 @@ pub struct Host {
     pub(crate) now_us: u64,
     random: ChaCha20Rng,
     refusals: VecDeque<Refusal>,
+    pub(crate) ended: VecDeque<EndedStream>,
+    pub(crate) relayed: Relayed,
     writable: VecDeque<LinkId>,
     /// Commands for the connection that is being read.
     pub(crate) later: Vec<(Key, Later)>,
@@ -60,6 +64,8 @@ impl Host {
             now_us,
             random: ChaCha20Rng::from_seed(seed),
             refusals: VecDeque::new(),
+            ended: VecDeque::new(),
+            relayed: Relayed::default(),
             writable: VecDeque::new(),
             later: Vec::new(),
             reading: None,
@@ -214,6 +220,11 @@ impl Host {
         self.refusals.pop_front()
     }
 
+    /// The next stream that has ended, where [`Settings::max_ended`] is not 0. An open that was refused is one too.
+    pub fn poll_ended(&mut self) -> Option<EndedStream> {
+        self.ended.pop_front()
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, in microseconds since the Unix epoch.
     pub fn next_timeout(&mut self) -> Option<u64> {
         let ids = self.links.ids();
@@ -286,6 +297,7 @@ impl Host {
         code: StreamErrorCode,
         reason: &str,
     ) {
+        self.relayed.refused += 1;
         let refusal = Refusal {
             time_ms: self.now_us / 1000,
             link: link.raw(),

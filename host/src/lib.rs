@@ -17,6 +17,7 @@ mod audit;
 mod authority;
 mod broadcast;
 mod command;
+mod ended;
 mod ends;
 mod host;
 mod info;
@@ -30,9 +31,11 @@ mod registry;
 mod relaying;
 mod routes;
 mod settings;
+mod stats;
 mod tap;
 
 pub use audit::Refusal;
+pub use ended::{EndedStream, HowEnded};
 pub use ends::LinkId;
 pub use host::Host;
 pub use info::{ModuleInfo, StreamInfo};
@@ -41,6 +44,7 @@ pub use message::{FromHost, ServiceOffer, ToHost};
 pub use name::is_name;
 pub use policy::{ModulePolicy, Policy, PolicyError};
 pub use settings::Settings;
+pub use stats::Stats;
 pub use tap::{TapFilter, TapId};
 
 /// The service to which a module announces itself.

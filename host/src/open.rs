@@ -8,6 +8,7 @@ use ixt_core::stream::{
 };
 
 use crate::command::{ANY, Command};
+use crate::ended::HowEnded;
 use crate::ends::{Both, LinkId, Side};
 use crate::host::Host;
 use crate::link::Half;
@@ -42,7 +43,7 @@ impl Host {
                 self.put_local(link, key, Box::new(local));
             } else {
                 let no = No(StreamErrorCode::InvalidArgument, format!("{SERVICE} takes bidi streams"));
-                self.turn_away(link, key, id, &context, &no);
+                self.turn_away(link, key, id, open.interaction, &context, &no);
             }
             return;
         }
@@ -50,10 +51,12 @@ impl Host {
             let cancel: FrameRef<'_> =
                 Frame::cancel(id, CancelReason::DeadlineExceeded, "the deadline has passed");
             self.command_frame(link, key, &cancel, |bytes| Command::Control(bytes, true));
+            let how = HowEnded::Cancelled(CancelReason::DeadlineExceeded);
+            self.tell_not_routed(link, id, open.interaction, &context, how, [0; 2]);
             return;
         }
         if let Err(no) = self.route(link, key, id, open, &context, frame, bytes) {
-            self.turn_away(link, key, id, &context, &no);
+            self.turn_away(link, key, id, open.interaction, &context, &no);
         }
     }
 
@@ -200,6 +203,8 @@ impl Host {
             No(code, format!("at the provider: {error}"))
         })?;
         provider.busy += 1;
+        let name = |link| self.module_of(link).unwrap_or_default().to_owned();
+        let names = (self.settings.max_ended > 0).then(|| Box::new([name(link), name(to)]));
         let allowed = i64::from(self.settings.connection.initial_credit);
         let route = self.routes.insert(Route {
             id,
@@ -216,7 +221,10 @@ impl Host {
             context: open.context.into(),
             opened_us: self.now_us,
             passed: Both::default(),
+            bytes: Both::default(),
+            was_blocked_us: Both::default(),
             target: describe(context),
+            names,
         });
         self.remember(link, key, Half::Route(route, Side::Caller));
         self.remember(to, at_provider, Half::Route(route, Side::Provider));
@@ -226,8 +234,17 @@ impl Host {
         Ok(())
     }
 
-    fn turn_away(&mut self, link: LinkId, key: Key, id: StreamId, context: &ContextRef<'_>, no: &No) {
+    fn turn_away(
+        &mut self,
+        link: LinkId,
+        key: Key,
+        id: StreamId,
+        kind: InteractionKind,
+        context: &ContextRef<'_>,
+        no: &No,
+    ) {
         let No(code, reason) = no;
+        self.tell_not_routed(link, id, kind, context, HowEnded::Failed(*code), [0; 2]);
         let correlation = context.correlation_id();
         self.refused(
             link,
@@ -243,7 +260,7 @@ impl Host {
 }
 
 /// A target for people; a reply and an endpoint are secrets.
-fn describe(context: &ContextRef<'_>) -> String {
+pub(crate) fn describe(context: &ContextRef<'_>) -> String {
     match context.target() {
         Target::Service(name) => format!("service:{name}"),
         Target::Module(name) => format!("module:{name}"),

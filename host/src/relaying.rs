@@ -4,6 +4,7 @@ use ixt_core::connection::{Key, RelayState};
 use ixt_core::stream::{CancelReason, Frame, FrameBody, FrameRef, InteractionKind, StreamErrorCode};
 
 use crate::command::{ANY, Command};
+use crate::ended::HowEnded;
 use crate::ends::{LinkId, RouteId, Side};
 use crate::host::Host;
 use crate::link::Half;
@@ -44,19 +45,21 @@ impl Host {
         let Some(route) = self.routes.get_mut(id) else { return };
         let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
         match frame.body {
-            FrameBody::Data(_) => {
-                route.count(side, now_us);
+            FrameBody::Data(data) => {
+                route.count(side, data.payload.len(), now_us);
+                self.relayed.count(side, data.payload.len());
                 self.command(to, to_key, Command::Data(bytes, false));
                 self.bound(id, to, to_key);
             }
-            FrameBody::Close(_) => {
-                *route.closed.of_mut(side) = true;
-                let both = route.closed.caller && route.closed.provider;
+            FrameBody::Close(close) => {
+                *route.closed.of_mut(side) = Some(close.reason);
+                let closed = route.closed;
+                let both = closed.caller.is_some() && closed.provider.is_some();
                 let ends = both || (side == Side::Provider && route.kind != InteractionKind::BidiStream);
                 self.command(to, to_key, Command::Data(bytes, true));
                 if ends {
                     // A responder's close ends the stream; what is still on the way to it is dropped.
-                    self.end(id);
+                    self.end(id, HowEnded::closed(closed.into_array()));
                     self.command(to, to_key, Command::Done(false));
                     self.command(from, from_key, Command::Done(!both));
                 }
@@ -65,8 +68,13 @@ impl Host {
                 *route.owed.of_mut(side.other()) += i64::from(credit.frames);
                 self.pump(id, side.other());
             }
-            FrameBody::Error(_) | FrameBody::Cancel(_) => {
-                self.end(id);
+            FrameBody::Error(error) => {
+                self.end(id, HowEnded::Failed(error.code));
+                self.command(to, to_key, Command::Control(bytes, true));
+                self.command(from, from_key, Command::Done(true));
+            }
+            FrameBody::Cancel(cancel) => {
+                self.end(id, HowEnded::Cancelled(cancel.reason));
                 self.command(to, to_key, Command::Control(bytes, true));
                 self.command(from, from_key, Command::Done(true));
             }
@@ -102,8 +110,9 @@ impl Host {
         if give == 0 || (give < owed && give < most / 4 && at_sender.outstanding > most / 4) {
             return;
         }
+        let now_us = self.now_us;
         if let Some(route) = self.routes.get_mut(id) {
-            route.allow(sender, give);
+            route.allow(sender, give, now_us);
         }
         self.command(link, key, Command::Grant(give));
     }
@@ -145,7 +154,7 @@ impl Host {
     pub(crate) fn fail_route(&mut self, id: RouteId, code: StreamErrorCode, message: &str) {
         let Some(route) = self.routes.get(id) else { return };
         let (ends, stream) = (route.ends, route.id);
-        self.end(id);
+        self.end(id, HowEnded::Failed(code));
         let frame: FrameRef<'_> = Frame::error(stream, code, 0, message, &[]);
         for (link, key) in ends.into_array() {
             self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
@@ -161,20 +170,22 @@ impl Host {
         let Some(Half::Route(id, side)) = half else { return };
         let Some(route) = self.routes.get(id) else { return };
         let ((to, to_key), stream) = (*route.ends.of(side.other()), route.id);
-        self.end(id);
-        let frame: FrameRef<'_> = match side {
-            // Who called is gone, so nobody wants an answer.
-            Side::Caller if code == StreamErrorCode::Unavailable => {
-                Frame::cancel(stream, CancelReason::ConsumerGone, "the caller is gone")
-            }
-            _ => Frame::error(stream, code, 0, message, &[]),
+        // Who called is gone, so nobody wants an answer.
+        let unwanted = side == Side::Caller && code == StreamErrorCode::Unavailable;
+        let gone = CancelReason::ConsumerGone;
+        self.end(id, if unwanted { HowEnded::Cancelled(gone) } else { HowEnded::Failed(code) });
+        let frame: FrameRef<'_> = if unwanted {
+            Frame::cancel(stream, gone, "the caller is gone")
+        } else {
+            Frame::error(stream, code, 0, message, &[])
         };
         self.command_frame(to, to_key, &frame, |bytes| Command::Control(bytes, true));
     }
 
     /// Takes a route out, and both its halves.
-    pub(crate) fn end(&mut self, id: RouteId) {
+    pub(crate) fn end(&mut self, id: RouteId, how: HowEnded) {
         let Some(route) = self.routes.remove(id) else { return };
+        self.tell_ended(&route, how);
         for (link, key) in route.ends.into_array() {
             self.forget(link, key);
         }

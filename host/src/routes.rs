@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use ixt_core::connection::Key;
 use ixt_core::invocation::ContextRef;
-use ixt_core::stream::{InteractionKind, StreamId};
+use ixt_core::stream::{CloseReason, InteractionKind, StreamId};
 
 use crate::ends::{Both, LinkId, RouteId, Side};
 
@@ -23,22 +23,29 @@ pub(crate) struct Route {
     pub(crate) allowed: Both<i64>,
     /// Since when each has had nothing to send with, by who sends.
     pub(crate) blocked_us: Both<Option<u64>>,
-    /// Who has closed its direction.
-    pub(crate) closed: Both<bool>,
+    /// How each has closed its direction.
+    pub(crate) closed: Both<Option<CloseReason>>,
     pub(crate) span: [u8; 8],
     /// The encoded context of the call: the authority of what the provider calls meanwhile.
     pub(crate) context: Box<[u8]>,
     pub(crate) opened_us: u64,
     /// Data frames that have passed, by who sent them.
     pub(crate) passed: Both<u64>,
+    /// Bytes of their payloads.
+    pub(crate) bytes: Both<u64>,
+    /// For how long each had nothing to send with, until it was allowed more.
+    pub(crate) was_blocked_us: Both<u64>,
     /// As `service:thumbs`.
     pub(crate) target: String,
+    /// The names of caller and provider, where the end is to be told: by then they may be gone.
+    pub(crate) names: Option<Box<[String; 2]>>,
 }
 
 impl Route {
-    /// A data frame of this side has come.
-    pub(crate) fn count(&mut self, side: Side, now_us: u64) {
+    /// A data frame of this side has come, with so many bytes.
+    pub(crate) fn count(&mut self, side: Side, bytes: usize, now_us: u64) {
         *self.passed.of_mut(side) += 1;
+        *self.bytes.of_mut(side) += bytes as u64;
         *self.allowed.of_mut(side) -= 1;
         if *self.allowed.of(side) <= 0 {
             *self.blocked_us.of_mut(side) = Some(now_us);
@@ -46,10 +53,12 @@ impl Route {
     }
 
     /// This side may send so many more.
-    pub(crate) fn allow(&mut self, side: Side, frames: u32) {
+    pub(crate) fn allow(&mut self, side: Side, frames: u32, now_us: u64) {
         *self.owed.of_mut(side) -= i64::from(frames);
         *self.allowed.of_mut(side) += i64::from(frames);
-        *self.blocked_us.of_mut(side) = None;
+        if let Some(since) = self.blocked_us.of_mut(side).take() {
+            *self.was_blocked_us.of_mut(side) += now_us.saturating_sub(since);
+        }
     }
 }
 
@@ -119,6 +128,10 @@ impl Routes {
     pub(crate) fn waiting(&self, provider: LinkId, id: StreamId) -> Option<LinkId> {
         let route = self.get(*self.ids.get(&(provider, id))?)?;
         Some(route.ends.caller.0)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.routes.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {

@@ -19,6 +19,9 @@ pub struct Settings {
     pub max_queued_connection: usize,
     /// Connections at once: 1,000.
     pub max_connections: usize,
+    /// Streams that have ended and wait to be asked for by [`poll_ended`](crate::Host::poll_ended); more are not
+    /// kept. 0: none is, and it costs nothing.
+    pub max_ended: usize,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             max_queued_stream: 16 << 20,
             max_queued_connection: 64 << 20,
             max_connections: 1000,
+            max_ended: 0,
         }
     }
 }

@@ -5,6 +5,7 @@
 mod authority;
 mod bounds;
 mod calls;
+mod ended;
 mod ends;
 mod targets;
 mod world;
