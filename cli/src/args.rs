@@ -134,6 +134,13 @@ pub(crate) struct Host {
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(crate) audit: PathBuf,
 
+    /// Send traces and metrics to the OpenTelemetry collector at this URL, such as http://localhost:4318
+    ///
+    /// By OTLP over HTTP, in protobuf. The environment variables of OpenTelemetry hold, and without this option
+    /// OTEL_EXPORTER_OTLP_ENDPOINT turns it on. The correlation id of a call is its trace id.
+    #[arg(long, value_name = "URL")]
+    pub(crate) otlp: Option<String>,
+
     /// How long calls may take to finish when it stops, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) grace: u64,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ixt::host::Policy;
 use ixt::{Host, ServerTls};
 
-use crate::args;
+use crate::{args, telemetry};
 
 pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
     let policy = match &options.policy {
@@ -36,6 +36,10 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
             let _ = writeln!(audit, "{}", refusal.to_json());
         }
     });
+    let telemetry = telemetry::from(options.otlp.as_deref())?;
+    if let Some(telemetry) = &telemetry {
+        builder = builder.telemetry(telemetry.of_host());
+    }
     let host = builder.bind(&options.url).await.map_err(io::Error::other)?;
     anstream::eprintln!("ixt host: listening on {}", host.address()?);
     let handle = host.handle();
@@ -46,6 +50,10 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
         }
     });
     host.serve().await;
+    if let Some(telemetry) = telemetry {
+        // Threads of its own export, and this waits for them.
+        let _ = tokio::task::spawn_blocking(move || telemetry.shutdown()).await;
+    }
     Ok(true)
 }
 

@@ -8,6 +8,7 @@ mod host;
 mod inspect;
 mod lines;
 mod style;
+mod telemetry;
 mod trace;
 mod watch;
 

@@ -5,7 +5,11 @@
 mod error;
 mod handle;
 #[cfg(feature = "net")]
+pub mod interceptors;
+#[cfg(feature = "net")]
 mod net;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod sender;
 mod shared;
 mod sink;
@@ -18,8 +22,8 @@ pub use handle::{Settings, StreamHandle};
 #[cfg(feature = "net")]
 pub use net::{
     Address, AddressError, Call, CallBuilder, CallContext, CallError, Client, ClientTls, ConnectError, Host,
-    HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, Next, ServerTls, Service,
-    TlsError, message_handler,
+    HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, Next, Over, Request, ServerTls,
+    Service, TlsError, Trace, message_handler,
 };
 pub use sender::StreamSender;
 pub use sink::{FrameSink, SinkClosed};

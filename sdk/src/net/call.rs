@@ -11,6 +11,7 @@ use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCo
 
 use super::CallError;
 use super::arrived::Taken;
+use super::interceptor::Watch;
 use super::link::{Link, must_wait};
 
 /// A stream of messages under credit: the caller's end, or the handler's.
@@ -23,6 +24,8 @@ pub struct Call {
     kind: InteractionKind,
     /// Messages that were taken over from the connection, so that its lock is taken once for many.
     inbox: Mutex<Inbox>,
+    /// Who is told how it went, until they are.
+    watch: Option<Box<Mutex<Option<Watch>>>>,
 }
 
 #[derive(Default)]
@@ -34,7 +37,22 @@ struct Inbox {
 
 impl Call {
     pub(crate) fn new(link: Arc<Link>, key: Key, kind: InteractionKind) -> Self {
-        Self { link, key, kind, inbox: Mutex::default() }
+        Self::watched(link, key, kind, None)
+    }
+
+    pub(crate) fn watched(link: Arc<Link>, key: Key, kind: InteractionKind, watch: Option<Watch>) -> Self {
+        let watch = watch.map(|watch| Box::new(Mutex::new(Some(watch))));
+        Self { link, key, kind, inbox: Mutex::default(), watch }
+    }
+
+    /// Tells how the call went, once.
+    fn tell(&self, result: impl FnOnce() -> Result<(), CallError>) {
+        if let Some(watch) = &self.watch {
+            let watch = watch.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(watch) = watch {
+                watch.tell(&result());
+            }
+        }
     }
 
     /// Takes messages out of those that have arrived, and says how many these are.
@@ -118,7 +136,9 @@ impl Call {
     ///
     /// It shares its memory with those that came just before and after it: who keeps a small one for long copies it.
     pub async fn recv(&self) -> Result<Option<Bytes>, CallError> {
-        std::future::poll_fn(|context| self.poll_take(context, Iterator::next)).await
+        let received = std::future::poll_fn(|context| self.poll_take(context, Iterator::next)).await;
+        self.tell_received(received.as_ref().map(|message| usize::from(message.is_some())));
+        received
     }
 
     /// Waits for a message, and appends all that have arrived to `into`; gives how many these are, and 0 once the other
@@ -128,8 +148,29 @@ impl Call {
     /// As [`recv`](Self::recv).
     pub async fn recv_many(&self, into: &mut Vec<Bytes>) -> Result<usize, CallError> {
         let before = into.len();
-        std::future::poll_fn(|context| self.poll_take(context, |taken| into.extend(taken))).await?;
-        Ok(into.len() - before)
+        let taken = std::future::poll_fn(|context| self.poll_take(context, |taken| into.extend(taken))).await;
+        let received = taken.map(|()| into.len() - before);
+        self.tell_received(received.as_ref().copied());
+        received
+    }
+
+    /// Tells how the call went, where so many messages, or none, or an error say it.
+    fn tell_received(&self, received: Result<usize, &CallError>) {
+        if self.watch.is_none() {
+            return;
+        }
+        let is_last = matches!(self.kind, InteractionKind::Unary | InteractionKind::ClientStream);
+        match received {
+            Ok(0) => {
+                if let Some(outcome) = self.outcome() {
+                    self.tell(|| result(&outcome));
+                }
+            }
+            // With its one answer the caller has all that it called for.
+            Ok(_) if is_last => self.tell(|| Ok(())),
+            Ok(_) => {}
+            Err(error) => self.tell(|| Err(error.clone())),
+        }
     }
 
     /// The one message of a direction that carries exactly one.
@@ -186,7 +227,11 @@ impl Call {
 
     /// Waits until the stream has ended, and gives how: `None` where the connection let it go without.
     pub async fn ended(&self) -> Option<Outcome> {
-        std::future::poll_fn(|context| self.link.poll_ended(self.key, context)).await
+        let outcome = std::future::poll_fn(|context| self.link.poll_ended(self.key, context)).await;
+        if let Some(outcome) = &outcome {
+            self.tell(|| result(outcome));
+        }
+        outcome
     }
 
     /// How the stream ended, once it has.
@@ -206,6 +251,10 @@ impl Call {
     }
 }
 
+fn result(outcome: &Outcome) -> Result<(), CallError> {
+    CallError::of(outcome).map_or(Ok(()), Err)
+}
+
 /// At most 4 KiB, cut between characters, and without NULs.
 fn cut(message: &str) -> String {
     let mut text: String = message.chars().filter(|c| *c != '\0').collect();
@@ -220,6 +269,14 @@ fn cut(message: &str) -> String {
 impl Drop for Call {
     fn drop(&mut self) {
         let key = self.key;
+        self.tell(|| match self.outcome() {
+            Some(outcome) => result(&outcome),
+            None => Err(CallError::Cancelled {
+                reason: CancelReason::ConsumerGone,
+                message: String::new(),
+                by_peer: false,
+            }),
+        });
         // Nothing happens where it has ended already.
         let _ = self.link.command(|engine| engine.cancel(key, CancelReason::ConsumerGone, ""));
         self.link.forget(key);

@@ -1,5 +1,6 @@
 //! Calls to other modules.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,14 +11,16 @@ use ixt_core::stream::InteractionKind;
 use ixt_core::{ErrorKind, Result};
 
 use super::clock::Clock;
+use super::interceptor::{Request, Trace, Watch};
 use super::link::Link;
 use super::pipe::Pipe;
-use super::{Call, CallContext, CallError, ClientTls, ConnectError};
+use super::{Call, CallContext, CallError, ClientTls, ConnectError, Interceptor};
 
 /// Calls other modules through the host. Cheap to clone; it stays usable when the module connects again.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
+    interceptors: Arc<[Arc<dyn Interceptor>]>,
 }
 
 struct Inner {
@@ -42,11 +45,20 @@ pub struct CallBuilder {
     token_ref: Option<Vec<u8>>,
     capabilities: Option<Vec<String>>,
     metadata: Vec<(String, String)>,
+    trace: Option<Trace>,
 }
 
 impl Client {
-    pub(crate) fn new(module: String) -> Self {
-        Self { inner: Arc::new(Inner { link: Mutex::new(None), module, clock: Clock::new() }) }
+    pub(crate) fn new(module: String, interceptors: &[Arc<dyn Interceptor>]) -> Self {
+        let inner = Arc::new(Inner { link: Mutex::new(None), module, clock: Clock::new() });
+        Self { inner, interceptors: interceptors.into() }
+    }
+
+    /// The same client, with one more interceptor around its calls: inside of those that it has.
+    #[must_use]
+    pub fn intercepted(&self, interceptor: impl Interceptor) -> Self {
+        let all = self.interceptors.iter().cloned().chain([Arc::new(interceptor) as Arc<dyn Interceptor>]);
+        Self { inner: Arc::clone(&self.inner), interceptors: all.collect() }
     }
 
     pub(crate) fn set(&self, link: Option<Arc<Link>>) {
@@ -69,7 +81,7 @@ impl Client {
     ) -> Result<Self, ConnectError> {
         let link = Link::start(Pipe::connect(&url.parse()?, tls).await?, config, None)?;
         link.established().await.map_err(ConnectError::Ended)?;
-        let client = Self::new(module.into());
+        let client = Self::new(module.into(), &[]);
         client.set(Some(link));
         Ok(client)
     }
@@ -90,6 +102,7 @@ impl Client {
             token_ref: None,
             capabilities: None,
             metadata: Vec::new(),
+            trace: None,
         }
     }
 
@@ -138,6 +151,12 @@ impl CallBuilder {
         self
     }
 
+    /// The trace that the call belongs to, where it is no child: that of a request from outside, for one.
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     /// No parent, although it is made inside a handler.
     pub fn root(mut self) -> Self {
         self.parent = None;
@@ -182,53 +201,104 @@ impl CallBuilder {
         payload: Option<&[u8]>,
         closes: bool,
     ) -> Result<Call, CallError> {
-        let (link, context) = self.begin()?;
-        let key = link.open(kind, &context.encode(), payload, closes)?;
-        Ok(Call::new(link, key, kind))
+        self.open_saying(kind, closes, |_| Ok(payload.map(Cow::Borrowed)))
     }
 
-    /// The connection and the context of the call.
-    pub(super) fn begin(self) -> Result<(Arc<Link>, InvocationContext)> {
+    /// Opens a stream whose first message may be made of the context that the call has.
+    pub(super) fn open_saying<'p>(
+        self,
+        kind: InteractionKind,
+        closes: bool,
+        say: impl FnOnce(&InvocationContext) -> Result<Option<Cow<'p, [u8]>>>,
+    ) -> Result<Call, CallError> {
         let link = self.client.link().ok_or(ixt_core::Error::new(ErrorKind::NotEstablished))?;
-        Ok((link, self.context()?))
+        let Client { inner, interceptors } = self.client;
+        let mut request = Request {
+            target: self.target,
+            kind,
+            deadline_ms: self.deadline_ms,
+            timeout: None,
+            capabilities: self.capabilities,
+            metadata: self.metadata,
+            span_id: span_id(),
+            trace: self.trace,
+            parent: self.parent,
+        };
+        let mut overs = Vec::new();
+        for interceptor in &*interceptors {
+            overs.extend(interceptor.call(&mut request)?);
+        }
+        // An interceptor changes what is sent and not how.
+        request.kind = kind;
+        let context = inner.context(request, self.subject, self.token_ref)?;
+        let payload = say(&context)?;
+        let opened = link.open(kind, &context.encode(), payload.as_deref(), closes);
+        let watch = (!overs.is_empty()).then(|| Watch { context, overs });
+        match opened {
+            Ok(key) => Ok(Call::watched(link, key, kind, watch)),
+            Err(error) => {
+                let error = CallError::from(error);
+                if let Some(watch) = watch {
+                    watch.tell(&Err(error.clone()));
+                }
+                Err(error)
+            }
+        }
     }
+}
 
-    fn context(self) -> Result<InvocationContext> {
-        let module = &self.client.inner.module;
-        let span = span_id();
-        if let Some(parent) = &self.parent
-            && self.subject.is_none()
-            && self.token_ref.is_none()
+impl Inner {
+    /// The context of a call: a child's, unless it has no parent or speaks for another subject.
+    fn context(
+        &self,
+        request: Request,
+        subject: Option<Subject>,
+        token_ref: Option<Vec<u8>>,
+    ) -> Result<InvocationContext> {
+        let module = &self.module;
+        let own = request.deadline_ms.into_iter().chain(request.timeout.map(|timeout| {
+            let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            (self.clock.now_us() / 1000).saturating_add(ms)
+        }));
+        if let Some(parent) = &request.parent
+            && subject.is_none()
+            && token_ref.is_none()
         {
-            let mut spec = ChildSpec::new(span, module.as_str(), self.target);
-            spec = spec.deadline_ms(self.deadline_ms.unwrap_or(0));
-            if let Some(capabilities) = self.capabilities {
+            let mut spec = ChildSpec::new(request.span_id, module.as_str(), request.target);
+            spec = spec.deadline_ms(own.min().unwrap_or(0));
+            if let Some(capabilities) = request.capabilities {
                 spec = spec.capabilities(capabilities);
             }
-            for (key, value) in self.metadata {
+            for (key, value) in request.metadata {
                 spec = spec.metadata(key, value);
             }
             return parent.child(spec);
         }
         let mut builder = InvocationContext::builder()
-            .span_id(span)
+            .span_id(request.span_id)
             .source_module(module.as_str())
-            .target(self.target)
-            .subject(self.subject.unwrap_or_else(|| Subject::Module(module.clone())))
-            .capabilities(self.capabilities.unwrap_or_default())
-            .metadata_entries(self.metadata);
-        if let Some(handle) = self.token_ref {
+            .target(request.target)
+            .subject(subject.unwrap_or_else(|| Subject::Module(module.clone())))
+            .capabilities(request.capabilities.unwrap_or_default())
+            .metadata_entries(request.metadata);
+        if let Some(handle) = token_ref {
             builder = builder.token_ref(handle);
         }
-        let own = self.deadline_ms;
-        builder = match &self.parent {
+        builder = match (&request.parent, request.trace) {
             // It speaks for another subject, and is still caused by this call.
-            Some(parent) => builder
+            (Some(parent), _) => builder
                 .correlation_id(parent.correlation_id())
                 .parent_span_id(parent.span_id())
                 .trace_flags(parent.invocation().trace_flags())
-                .deadline_ms(own.into_iter().chain(parent.deadline_ms()).min().unwrap_or(0)),
-            None => builder.correlation_id(uuid::Uuid::new_v4().into_bytes()).deadline_ms(own.unwrap_or(0)),
+                .deadline_ms(own.chain(parent.deadline_ms()).min().unwrap_or(0)),
+            (None, Some(trace)) => builder
+                .correlation_id(trace.correlation_id)
+                .parent_span_id(trace.parent_span_id)
+                .trace_flags(trace.trace_flags)
+                .deadline_ms(own.min().unwrap_or(0)),
+            (None, None) => {
+                builder.correlation_id(uuid::Uuid::new_v4().into_bytes()).deadline_ms(own.min().unwrap_or(0))
+            }
         };
         builder.build()
     }

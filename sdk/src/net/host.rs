@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ixt_host::{ModuleInfo, Policy, Refusal, Settings, StreamInfo};
+use ixt_host::{EndedStream, ModuleInfo, Policy, Refusal, Settings, Stats, StreamInfo};
 
-use super::hosting::Hosting;
+use super::hosting::{Hosting, Watchers};
 use super::pipe::{HANDSHAKE, Listener, Pipe};
 use super::{Address, ConnectError, ServerTls};
 
@@ -15,7 +15,9 @@ pub struct HostBuilder {
     settings: Settings,
     policy: Policy,
     tls: Option<ServerTls>,
-    on_refusal: Box<dyn Fn(&Refusal) + Send + Sync>,
+    watchers: Watchers,
+    #[cfg(feature = "otel")]
+    telemetry: Option<crate::otel::HostTelemetry>,
 }
 
 /// A host that listens.
@@ -37,7 +39,9 @@ impl Host {
             settings: Settings::default(),
             policy: Policy::open(),
             tls: None,
-            on_refusal: Box::new(|_| {}),
+            watchers: Watchers::default(),
+            #[cfg(feature = "otel")]
+            telemetry: None,
         }
     }
 
@@ -101,7 +105,20 @@ impl HostBuilder {
 
     /// Called for each refusal, for the audit. It must not block.
     pub fn on_refusal(mut self, audit: impl Fn(&Refusal) + Send + Sync + 'static) -> Self {
-        self.on_refusal = Box::new(audit);
+        self.watchers.refusals.push(Box::new(audit));
+        self
+    }
+
+    /// Called for each stream that has ended, an open that was refused among them. It must not block.
+    pub fn on_ended(mut self, told: impl Fn(&EndedStream) + Send + Sync + 'static) -> Self {
+        self.watchers.ended.push(Box::new(told));
+        self
+    }
+
+    /// Traces and metrics for OpenTelemetry.
+    #[cfg(feature = "otel")]
+    pub fn telemetry(mut self, telemetry: &crate::otel::HostTelemetry) -> Self {
+        self.telemetry = Some(telemetry.clone());
         self
     }
 
@@ -112,12 +129,31 @@ impl HostBuilder {
     pub async fn bind(mut self, url: &str) -> Result<Host, ConnectError> {
         let address: Address = url.parse()?;
         let listener = Listener::bind(&address, self.tls.take().as_ref()).await?;
-        Ok(Host { hosting: Hosting::new(self.settings, self.policy, self.on_refusal)?, listener })
+        Ok(Host { hosting: self.hosting()?, listener })
+    }
+
+    #[cfg(not(feature = "otel"))]
+    fn hosting(self) -> Result<Arc<Hosting>, ConnectError> {
+        Ok(Hosting::new(self.settings, self.policy, self.watchers)?)
+    }
+
+    #[cfg(feature = "otel")]
+    fn hosting(mut self) -> Result<Arc<Hosting>, ConnectError> {
+        let Some(telemetry) = self.telemetry else {
+            return Ok(Hosting::new(self.settings, self.policy, self.watchers)?);
+        };
+        let (ended, refused) = (telemetry.clone(), telemetry.clone());
+        self.watchers.ended.push(Box::new(move |stream| ended.ended(stream)));
+        self.watchers.refusals.push(Box::new(move |refusal| refused.refused(refusal)));
+        let hosting = Hosting::new(self.settings, self.policy, self.watchers)?;
+        let observed = Arc::downgrade(&hosting);
+        telemetry.observe(move || Some(observed.upgrade()?.look(|host| host.stats())));
+        Ok(hosting)
     }
 
     /// A host without a socket, for tests: modules connect to it within the process.
     pub(crate) fn unbound(self) -> Result<HostHandle, ConnectError> {
-        let hosting = Hosting::new(self.settings, self.policy, self.on_refusal)?;
+        let hosting = self.hosting()?;
         tokio::spawn(Arc::clone(&hosting).keep_time());
         Ok(HostHandle { hosting })
     }
@@ -141,6 +177,12 @@ impl HostHandle {
     #[must_use]
     pub fn streams(&self) -> Vec<StreamInfo> {
         self.hosting.look(|host| host.streams())
+    }
+
+    /// The figures of the moment: connections, streams, what waits and what went through.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.hosting.look(|host| host.stats())
     }
 
     /// Tells every module that the host goes away, lets calls finish until the grace has passed, and stops.

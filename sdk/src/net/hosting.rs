@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ixt_core::Result;
-use ixt_host::{LinkId, Peer, Policy, Refusal, Settings};
+use ixt_host::{EndedStream, LinkId, Peer, Policy, Refusal, Settings};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
@@ -24,8 +24,20 @@ pub(super) struct Hosting {
     /// The time of the next timeout may have changed.
     timer: Notify,
     stop: Notify,
-    on_refusal: Box<dyn Fn(&Refusal) + Send + Sync>,
+    watchers: Watchers,
 }
+
+type Watcher<T> = Box<dyn Fn(&T) + Send + Sync>;
+
+/// Who is told of what happens at a host, outside its lock.
+#[derive(Default)]
+pub(super) struct Watchers {
+    pub(super) refusals: Vec<Watcher<Refusal>>,
+    pub(super) ended: Vec<Watcher<EndedStream>>,
+}
+
+/// Streams that have ended since the last look, at most: what one turn of the engine may end.
+const MAX_ENDED: usize = 65_536;
 
 struct Engine {
     host: ixt_host::Host,
@@ -34,11 +46,10 @@ struct Engine {
 }
 
 impl Hosting {
-    pub(super) fn new(
-        settings: Settings,
-        policy: Policy,
-        on_refusal: Box<dyn Fn(&Refusal) + Send + Sync>,
-    ) -> Result<Arc<Self>> {
+    pub(super) fn new(mut settings: Settings, policy: Policy, watchers: Watchers) -> Result<Arc<Self>> {
+        if !watchers.ended.is_empty() {
+            settings.max_ended = settings.max_ended.max(MAX_ENDED);
+        }
         let clock = Clock::new();
         let mut seed = [0; 32];
         let (first, second) = seed.split_at_mut(16);
@@ -52,7 +63,7 @@ impl Hosting {
             clock,
             timer: Notify::new(),
             stop: Notify::new(),
-            on_refusal,
+            watchers,
         }))
     }
 
@@ -92,7 +103,7 @@ impl Hosting {
 
     /// Does something to the engine, and wakes who has to write.
     fn with<T>(&self, work: impl FnOnce(&mut ixt_host::Host) -> T) -> T {
-        let (done, refusals) = {
+        let (done, refusals, ended) = {
             let mut engine = self.lock();
             let done = work(&mut engine.host);
             while let Some(link) = engine.host.poll_writable() {
@@ -100,9 +111,16 @@ impl Hosting {
                     writer.notify_one();
                 }
             }
-            (done, std::iter::from_fn(|| engine.host.poll_refusal()).collect::<Vec<_>>())
+            let refusals: Vec<_> = std::iter::from_fn(|| engine.host.poll_refusal()).collect();
+            let ended: Vec<_> = std::iter::from_fn(|| engine.host.poll_ended()).collect();
+            (done, refusals, ended)
         };
-        refusals.iter().for_each(|refusal| (self.on_refusal)(refusal));
+        for refusal in &refusals {
+            self.watchers.refusals.iter().for_each(|told| told(refusal));
+        }
+        for stream in &ended {
+            self.watchers.ended.iter().for_each(|told| told(stream));
+        }
         done
     }
 

@@ -1,8 +1,10 @@
 //! Calls in one message (specification 26): unary streams whose one message is a `HandlePayload`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use ixt_core::invocation::{HandlePayload, HandlePayloadRef};
+use bytes::Bytes;
+use ixt_core::invocation::{HandlePayload, HandlePayloadRef, InvocationContext};
 use ixt_core::stream::{InteractionKind, StreamErrorCode};
 use ixt_core::{ErrorKind, Limits};
 
@@ -19,12 +21,13 @@ const LIMITS: Limits = Limits::with_max_payload(usize::MAX);
 ///
 /// A message that is none, or says another context than its open, ends the call with `invalidArgument`; the handler
 /// does not see it.
-pub fn message_handler<H, F>(
+pub fn message_handler<H, F, A>(
     handler: H,
 ) -> impl Fn(CallContext, Arc<Call>) -> Boxed<'static, Result<(), CallError>> + Send + Sync
 where
     H: Fn(CallContext, HandlePayload) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<Vec<u8>, CallError>> + Send + 'static,
+    F: Future<Output = Result<A, CallError>> + Send + 'static,
+    A: AsRef<[u8]> + Send + 'static,
 {
     let handler = Arc::new(handler);
     move |context, call| {
@@ -61,15 +64,16 @@ impl ModuleBuilder {
     /// # use ixt::{CallError, Module, StreamErrorCode};
     /// let module = Module::builder("media").handle_message("media", |_context, payload| async move {
     ///     match payload.method.as_str() {
-    ///         "length" => Ok(payload.body.len().to_string().into_bytes()),
+    ///         "length" => Ok(payload.body.len().to_string()),
     ///         _ => Err(CallError::failed(StreamErrorCode::NotFound, "no such method")),
     ///     }
     /// });
     /// ```
-    pub fn handle_message<H, F>(self, service: impl Into<Service>, handler: H) -> Self
+    pub fn handle_message<H, F, A>(self, service: impl Into<Service>, handler: H) -> Self
     where
         H: Fn(CallContext, HandlePayload) -> F + Send + Sync + 'static,
-        F: Future<Output = Result<Vec<u8>, CallError>> + Send + 'static,
+        F: Future<Output = Result<A, CallError>> + Send + 'static,
+        A: AsRef<[u8]> + Send + 'static,
     {
         self.service(service.into().kinds([InteractionKind::Unary]), message_handler(handler))
     }
@@ -80,18 +84,14 @@ impl CallBuilder {
     ///
     /// # Errors
     /// As [`unary`](Self::unary); `Refused` with `BadMethod` for a method that is empty or longer than 256 bytes.
-    pub async fn message(
-        self,
-        method: impl AsRef<str>,
-        body: impl AsRef<[u8]>,
-    ) -> Result<Vec<u8>, CallError> {
-        let (link, context) = self.begin()?;
+    pub async fn message(self, method: impl AsRef<str>, body: impl AsRef<[u8]>) -> Result<Bytes, CallError> {
         let (method, body) = (method.as_ref(), body.as_ref());
-        let payload = HandlePayloadRef { context, method, body };
-        let mut message = Vec::new();
-        payload.encode_into(&mut message, LIMITS)?;
-        let kind = InteractionKind::Unary;
-        let key = link.open(kind, &payload.context.encode(), Some(&message), true)?;
-        Call::new(link, key, kind).recv_one().await
+        let say = |context: &InvocationContext| {
+            let payload = HandlePayloadRef { context: context.clone(), method, body };
+            let mut message = Vec::new();
+            payload.encode_into(&mut message, LIMITS)?;
+            Ok(Some(Cow::Owned(message)))
+        };
+        self.open_saying(InteractionKind::Unary, true, say)?.recv_one().await
     }
 }

@@ -24,7 +24,7 @@ pub use client::{CallBuilder, Client};
 pub use context::CallContext;
 pub use error::{CallError, ConnectError};
 pub use host::{Host, HostBuilder, HostHandle};
-pub use interceptor::{Interceptor, Next};
+pub use interceptor::{Interceptor, Next, Over, Request, Trace};
 pub use message::message_handler;
 pub use module::{Listening, Module, ModuleBuilder, Service};
 pub(crate) use pipe::Pipe;

@@ -306,7 +306,7 @@ impl ModuleBuilder {
         self
     }
 
-    /// Stands around every call that the module answers; the first one added is outermost.
+    /// Stands around every call that the module makes or answers; the first one added is outermost.
     pub fn interceptor(mut self, interceptor: impl Interceptor) -> Self {
         self.parts.interceptors.push(Arc::new(interceptor));
         self
@@ -371,7 +371,7 @@ impl ModuleBuilder {
     }
 
     fn unconnected(self) -> Module {
-        let client = Client::new(self.parts.name.clone());
+        let client = Client::new(self.parts.name.clone(), &self.parts.interceptors);
         let Self { parts, token, tls, config } = self;
         Module { shared: Arc::new(Shared { parts, token, tls, config }), client }
     }
@@ -467,7 +467,9 @@ async fn answer(shared: &Shared, link: Arc<Link>, opened: Opened) {
         call: Arc::clone(&call),
         handler: &handler,
     };
-    let mut work = std::pin::pin!(context.clone().scope(next.run()));
+    // Without interceptors it is the handler itself.
+    let run = if next.rest.is_empty() { handler(context.clone(), Arc::clone(&call)) } else { next.run() };
+    let mut work = std::pin::pin!(context.clone().scope(run));
     // A stream that fails or is cancelled stops its handler; one that ended in order does not.
     let done = tokio::select! {
         biased;
@@ -511,7 +513,7 @@ async fn broken(call: &Call) {
 }
 
 /// Runs a handler in a task of its own kind: a panic is an error of this call alone.
-async fn caught<F: Future>(work: F) -> Result<F::Output, ()> {
+pub(super) async fn caught<F: Future>(work: F) -> Result<F::Output, ()> {
     let mut work = std::pin::pin!(work);
     std::future::poll_fn(|context| {
         let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.as_mut().poll(context)));
