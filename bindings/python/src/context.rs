@@ -419,11 +419,17 @@ impl InvocationContext {
 
 /// The context of a call that begins here, or that `parent` causes: with ids of its own, drawn at once.
 ///
-/// A child keeps its parent's actor, with no more capabilities, and its deadline where that is earlier.
+/// A child keeps its parent's actor, with no more capabilities, and its deadline where that is earlier. `span_id` is
+/// its span in place of a random one; `trace` is what a call without a parent belongs to, as `from_traceparent` gives
+/// it: trace-id, the span that causes it, and flags.
 #[pyfunction]
 #[pyo3(
-    signature = (source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None),
-    text_signature = "(source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None)"
+    signature = (
+        source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, actor=None,
+        span_id=None, trace=None
+    ),
+    text_signature = "(source_module, target, parent=None, deadline_ms=None, capabilities=None, metadata=None, \
+                      actor=None, span_id=None, trace=None)"
 )]
 #[allow(clippy::too_many_arguments, reason = "each is a keyword")]
 pub(crate) fn invocation(
@@ -435,11 +441,16 @@ pub(crate) fn invocation(
     capabilities: Option<Texts<'_>>,
     metadata: Option<&Bound<'_, PyAny>>,
     actor: Option<&ActorIdentity>,
+    span_id: Option<BytesLike<'_>>,
+    trace: Option<(BytesLike<'_>, BytesLike<'_>, Number<u8>)>,
 ) -> Result<InvocationContext> {
-    let (span, correlation) = crate::random::<24>(py)?
+    let (drawn, correlation) = crate::random::<24>(py)?
         .split_first_chunk::<8>()
         .map_or_else(Default::default, |(span, rest)| (*span, *rest.first_chunk::<16>().unwrap_or(&[0; 16])));
-    // A service is what most calls go to.
+    let span = match span_id {
+        Some(id) => core::span_id(id.as_bytes())?,
+        None => drawn,
+    };
     // A service is what most calls go to.
     let target = match target.cast_exact::<PyString>() {
         Ok(service) => Target::Service(as_str(service)?),
@@ -463,8 +474,16 @@ pub(crate) fn invocation(
         }
         return Ok(InvocationContext::of(py, &parent.message.core(py)?.child(spec)?));
     }
+    let (correlation, caused_by, flags) = match trace {
+        Some((trace, caused_by, flags)) => {
+            (core::correlation_id(trace.as_bytes())?, core::span_id(caused_by.as_bytes())?, flags.0)
+        }
+        None => (correlation, [0; 8], 0),
+    };
     let mut builder = ContextRef::builder()
         .correlation_id(correlation)
+        .parent_span_id(caused_by)
+        .trace_flags(flags)
         .span_id(span)
         .deadline_ms(deadline)
         .source_module(source_module.as_str()?)

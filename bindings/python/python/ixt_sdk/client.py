@@ -77,6 +77,9 @@ class CallOptions(TypedDict, total=False):
     """Sent along."""
     actor: ActorIdentity
     """On whose behalf, where it is not a child of the current call. The host asks the policy."""
+    trace: tuple[bytes, bytes, int]
+    """The trace that it belongs to, where it is not a child of the current call: trace id, the span
+    that causes it, and flags, as :func:`~ixt_sdk.invocation.from_traceparent` gives them."""
 
 
 class Client:
@@ -353,6 +356,8 @@ class Client:
         capabilities = options.get("capabilities")
         metadata = options.get("metadata")
         actor = options.get("actor")
+        trace = options.get("trace")
+        span_id = None
         overs: list[OverCall] = []
         if self._interceptors:
             request = Request(
@@ -363,6 +368,8 @@ class Client:
                 None if capabilities is None else list(capabilities),
                 dict(metadata or {}),
                 actor,
+                None,
+                trace,
             )
             for interceptor in self._interceptors:
                 over = interceptor.call(request)
@@ -370,6 +377,7 @@ class Client:
                     overs.insert(0, over)
             to, timeout, deadline_ms = request.to, request.timeout, request.deadline_ms
             capabilities, metadata, actor = request.capabilities, request.metadata, request.actor
+            span_id, trace = request.span_id, request.trace
         if timeout is not None:
             at_ms = max(1, link.now_us() // 1000 + int(timeout * 1000))
             deadline_ms = at_ms if deadline_ms is None else min(at_ms, deadline_ms)
@@ -381,6 +389,8 @@ class Client:
             capabilities,
             metadata,
             actor,
+            span_id,
+            trace,
         )
         return context, overs
 

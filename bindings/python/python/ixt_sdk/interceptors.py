@@ -46,6 +46,11 @@ class Request:
     """What of the caller's authority the call gets; ``None`` for all."""
     metadata: dict[str, str] = field(default_factory=dict[str, str])
     actor: ActorIdentity | None = None
+    span_id: bytes | None = None
+    """The 8 bytes that name the call; ``None`` for random ones."""
+    trace: tuple[bytes, bytes, int] | None = None
+    """What a call that is no child belongs to: trace id, the span that causes it, and flags;
+    ``None`` for a trace of its own."""
 
 
 class Interceptor:
@@ -73,7 +78,8 @@ class Deadline(Interceptor):
             request.timeout = self.seconds
 
 
-def _name(outcome: Outcome) -> str:
+def outcome_name(outcome: Outcome) -> str:
+    """The word for how a call ended, of which there are few."""
     match outcome:
         case Completed():
             return "completed"
@@ -109,7 +115,7 @@ class Audit(Interceptor):
         self.logger.info("%s", json.dumps(line))
 
     def call(self, _request: Request, /) -> Callable[[InvocationContext, Outcome], None]:
-        return lambda context, outcome: self._line("caller", context, _name(outcome))
+        return lambda context, outcome: self._line("caller", context, outcome_name(outcome))
 
     async def handle(
         self, stream: CallStream[Any, Any], context: CallContext, handler: Handler
@@ -160,7 +166,7 @@ class Metrics(Interceptor):
         begun = self._clock()
 
         def over(context: InvocationContext, outcome: Outcome) -> None:
-            self._note("caller", _target(context), _name(outcome), self._clock() - begun)
+            self._note("caller", _target(context), outcome_name(outcome), self._clock() - begun)
 
         return over
 
@@ -199,7 +205,8 @@ class Span:
 class Tracing(Interceptor):
     """Hands a :class:`Span` for each call to ``export``, when it has ended.
 
-    Caller and handler speak of one invocation, so both of its spans have one span id.
+    Caller and handler speak of one invocation, so both of its spans have one span id. For
+    OpenTelemetry there is :class:`ixt_sdk.otel.OpenTelemetry`.
     """
 
     def __init__(self, export: Callable[[Span], object]) -> None:
@@ -211,7 +218,9 @@ class Tracing(Interceptor):
 
     def call(self, _request: Request, /) -> Callable[[InvocationContext, Outcome], None]:
         started_ns = time.time_ns()
-        return lambda context, outcome: self._span("caller", context, started_ns, _name(outcome))
+        return lambda context, outcome: self._span(
+            "caller", context, started_ns, outcome_name(outcome)
+        )
 
     async def handle(
         self, stream: CallStream[Any, Any], context: CallContext, handler: Handler
