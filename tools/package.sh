@@ -100,7 +100,7 @@ cp -R tests/vectors tests/traces "$beside/tests/"
 cp -R schemas "$beside/"
 suite() { # name
     pip="$out/try-$1/bin/pip install --quiet --disable-pip-version-check -c bindings/python/requirements-dev.txt"
-    $pip hypothesis mypy pytest
+    $pip hypothesis mypy opentelemetry-sdk pytest
     # An interpreter without wheels of it skips what is for its users alone.
     $pip --only-binary :all: pycapnp > "$out/suite-$1.log" 2>&1 || true
     (cd "$beside/bindings/python" && "$out/try-$1/bin/python" -m pytest) >> "$out/suite-$1.log" 2>&1 || {

@@ -30,6 +30,8 @@ type Request struct {
 	DeadlineMS uint64
 	// Timeout, where it is not 0, is a deadline so long from the call on. Of several deadlines the earliest holds.
 	Timeout time.Duration
+	// SpanID names the call, where Invocation does not; zeros for random bytes.
+	SpanID SpanID
 }
 
 // Caller makes a call: it opens the stream, and sends the one message of a unary call or of a server stream.
@@ -218,8 +220,10 @@ func (m *Module) encode(ctx context.Context, call *Call, r *Request) (uint64, er
 			deadlineMS = at
 		}
 	}
-	var span SpanID
-	random(span[:])
+	span := r.SpanID
+	if span == (SpanID{}) {
+		random(span[:])
+	}
 	if parent := CallOf(ctx); parent != nil && r.Invocation == nil {
 		child, err := parent.Invocation().Child(ChildSpec{
 			SpanID: span, SourceModule: m.name, Target: r.Target, DeadlineMS: deadlineMS,

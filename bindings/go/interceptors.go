@@ -47,7 +47,7 @@ func AuditHandlers(logger *slog.Logger) HandlerInterceptor {
 				slog.String("source_module", invocation.SourceModule),
 				slog.String("subject", invocation.Actor.Subject.Kind.String()+":"+invocation.Actor.Subject.Name),
 				slog.String("target", invocation.Target.Kind.String()+":"+targetName(invocation.Target)),
-				slog.String("kind", call.kind.String()), slog.String("result", resultOf(err)),
+				slog.String("kind", call.kind.String()), slog.String("result", ResultOf(err)),
 				slog.Duration("took", call.l.clock.Now().Sub(started)))
 			return err
 		}
@@ -62,8 +62,9 @@ func targetName(t Target) string {
 	return t.Name
 }
 
-// resultOf is a word for how a handler or a call went, of which there are few.
-func resultOf(err error) string {
+// ResultOf is a word for how a handler went, of which there are few: "ok", or the name of the code that its caller
+// is told.
+func ResultOf(err error) string {
 	if err == nil {
 		return "ok"
 	}
@@ -147,7 +148,7 @@ func (m *Metrics) Handlers() HandlerInterceptor {
 			m.running.Add(1)
 			defer m.running.Add(-1)
 			err := next(ctx, call)
-			m.add("handler", call.Invocation().Target, resultOf(err), call.l.clock.Now().Sub(started))
+			m.add("handler", call.Invocation().Target, ResultOf(err), call.l.clock.Now().Sub(started))
 			return err
 		}
 	}
@@ -160,7 +161,7 @@ func (m *Metrics) Calls() CallInterceptor {
 			target := r.Target
 			call, err := next(ctx, r)
 			if err != nil {
-				m.add("caller", target, resultOf(err), 0)
+				m.add("caller", target, ResultOf(err), 0)
 				return nil, err
 			}
 			started := call.l.clock.Now()
@@ -175,7 +176,7 @@ func (m *Metrics) Calls() CallInterceptor {
 }
 
 // Tracer starts spans: a few lines over whichever library a program has. The correlation id of an invocation is
-// the W3C trace-id.
+// the W3C trace-id. For OpenTelemetry there is the module github.com/h-dv/ixt/bindings/go/ixtotel.
 type Tracer interface {
 	// Start begins a span. parent is the span that caused it, of zeros where there is none. The function ends the
 	// span; err is nil where it went well.

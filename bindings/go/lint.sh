@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")"
 staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
-for module in . capnp ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/survival/go ../../tests/differential/go; do
+for module in . capnp ixtotel ../../examples/relay/go ../../examples/system/go ../../benches/go ../../benches/rpc/go ../../tests/matrix/go ../../tests/survival/go ../../tests/differential/go; do
     [ -f "$module/go.mod" ] || continue
     (
         cd "$module"

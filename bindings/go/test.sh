@@ -19,5 +19,5 @@ run go test -count=1 -short -race . ./sdktest
 run lib/build.sh
 run go test -count=1 -run '^TestReplay$' -tags ixt_source .
 run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug . ./sdktest
-cd capnp
-run go test -count=1 ./...
+(cd capnp && run go test -count=1 ./...)
+(cd ixtotel && run go test -count=1 ./...)
