@@ -122,8 +122,18 @@ def test_handlers_stand_beneath_their_calls() -> None:
                     stream.close()
                     assert await stream.receive() is None
 
+            async with Client("gateway", host, interceptors=[OpenTelemetry(provider)]) as client:
+                with provider.get_tracer("of the application").start_as_current_span("request"):
+                    await client.unary("inner", b"x")
+
     run(main())
     spans = exporter.get_finished_spans()
+    request = one(spans, "request", SpanKind.INTERNAL)
+    # What the request causes is in its trace, and not beneath it: between is the span of the call.
+    caused = [span for span in spans if span is not request and ids(span)[0] == ids(request)[0]]
+    assert sorted(span.name for span in caused) == ["inner", "work"]
+    assert all(ids(span)[2] not in (0, ids(request)[1]) for span in caused)
+    spans = tuple(span for span in spans if ids(span)[0] != ids(request)[0])
     assert sorted(span.name for span in spans) == ["both", "inner", "outer", "work"]
     assert {ids(span)[0] for span in spans} == {0x0AF7651916CD43DD8448EB211C80319C}
     outer, inner = (one(spans, name, SpanKind.SERVER) for name in ("outer", "inner"))
