@@ -48,3 +48,8 @@ pub use ixt_host as host;
 #[cfg(all(doctest, feature = "net"))]
 #[doc = include_str!("../../docs/guides/rust.md")]
 struct Guide;
+
+/// The guide to traces and metrics, whose Rust is compiled.
+#[cfg(all(doctest, feature = "otel"))]
+#[doc = include_str!("../../docs/guides/telemetry.md")]
+struct TelemetryGuide;

@@ -19,7 +19,7 @@
 use ixt_host::{ModuleInfo, Policy, StreamInfo};
 
 use crate::net::pipe_pair;
-use crate::{ConnectError, Host, HostHandle, Module, ModuleBuilder};
+use crate::{ConnectError, Host, HostBuilder, HostHandle, Module, ModuleBuilder};
 
 /// A host within the process. Dropping it leaves its modules without one.
 #[derive(Debug, Clone)]
@@ -36,12 +36,20 @@ impl TestHost {
         Self::with_policy(Policy::open())
     }
 
+    /// A host with everything that its builder says, but an address.
+    ///
+    /// # Errors
+    /// The settings make no sense.
+    pub fn of(host: HostBuilder) -> Result<Self, ConnectError> {
+        Ok(Self { host: host.unbound()? })
+    }
+
     /// A host with a policy.
     ///
     /// # Errors
     /// None that is known; as for every host.
     pub fn with_policy(policy: Policy) -> Result<Self, ConnectError> {
-        Ok(Self { host: Host::builder().policy(policy).unbound()? })
+        Self::of(Host::builder().policy(policy))
     }
 
     /// Connects a module, as a process of no known user.

@@ -91,8 +91,7 @@ where
             KeyValue::new("ixt.kind", request.kind.to_string()),
         ];
         let builder = self.tracer.span_builder(short(name)).with_kind(kind).with_attributes(attributes);
-        let under = Context::new().with_remote_span_context(parent);
-        let span = self.tracer.build_with_context(builder, &under);
+        let span = self.tracer.build_with_context(builder, &beneath(parent));
         let own = span.span_context();
         // A tracer that does nothing gives no ids.
         if own.is_valid() {
@@ -114,6 +113,14 @@ where
 fn tracer<P: TracerProvider>(provider: &P) -> P::Tracer {
     let scope = InstrumentationScope::builder(SCOPE).with_version(env!("CARGO_PKG_VERSION")).build();
     provider.tracer_with_scope(scope)
+}
+
+/// Where spans have this parent, or none: to a sampler one without an id is a parent that was not sampled.
+fn beneath(parent: SpanContext) -> Context {
+    match parent.is_valid() {
+        true => Context::new().with_remote_span_context(parent),
+        false => Context::new(),
+    }
 }
 
 /// The name of a span: a service's own.
@@ -165,8 +172,8 @@ where
             KeyValue::new("ixt.caller", context.source_module().to_owned()),
         ];
         let builder = self.tracer.span_builder(short(name)).with_kind(kind).with_attributes(attributes);
-        let caller = Context::new().with_remote_span_context(self.remote(context));
-        let within = Context::new().with_span(self.tracer.build_with_context(builder, &caller));
+        let span = self.tracer.build_with_context(builder, &beneath(self.remote(context)));
+        let within = Context::new().with_span(span);
         let ended = within.clone();
         let running = Running::new(move |result: &str| {
             let span = ended.span();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod around;
 mod calls;
 mod lives;
 mod messages;
