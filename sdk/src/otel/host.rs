@@ -280,7 +280,7 @@ impl Metrics {
 
     fn observe(&self, stats: impl Fn() -> Option<Stats> + Send + Sync + 'static) {
         let recent: Arc<Recent> = Arc::new(Recent { stats: Box::new(stats), last: Mutex::new(None) });
-        let gauges: [(_, _, _, fn(&Stats) -> usize); 5] = [
+        let gauges: [Figure<usize>; 5] = [
             ("ixt.host.connections", "{connection}", "Connections", |stats| stats.connections),
             ("ixt.host.modules", "{module}", "Modules that are announced", |stats| stats.modules),
             ("ixt.host.streams.open", "{stream}", "Streams that go through", |stats| stats.streams),
@@ -307,7 +307,7 @@ impl Metrics {
                 })
                 .build();
         }
-        let counters: [(_, _, _, fn(&Stats) -> [u64; 2]); 2] = [
+        let counters: [Figure<[u64; 2]>; 2] = [
             ("ixt.host.frames", "{frame}", "Data frames relayed", |stats| stats.frames),
             ("ixt.host.bytes", "By", "Bytes of the payloads of data frames relayed", |stats| stats.bytes),
         ];
@@ -328,6 +328,9 @@ impl Metrics {
         }
     }
 }
+
+/// An instrument: its name, its unit, what it says, and where that is.
+type Figure<T> = (&'static str, &'static str, &'static str, fn(&Stats) -> T);
 
 const SENDERS: [&str; 2] = ["caller", "provider"];
 
