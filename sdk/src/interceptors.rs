@@ -1,7 +1,7 @@
 //! What many programs want around their calls: deadlines, an audit, metrics and traces.
 //!
 //! They are given to a module by [`ModuleBuilder::interceptor`](crate::ModuleBuilder::interceptor), and stand around
-//! the calls that it makes and those that it answers. One of your own is an [`Interceptor`](crate::Interceptor).
+//! the calls that it makes and those that it answers. One of your own is an [`Interceptor`].
 //!
 //! [`Metrics`] and [`Tracing`] need no library: they count, and hand over what was measured. Those for OpenTelemetry
 //! are in `ixt::otel` (feature `otel`).
