@@ -77,13 +77,12 @@ fn every_end_has_its_word() {
     world.pass();
     words.push(one(&mut world).how.to_string());
 
-    // One direction was given up, whichever side closes last.
-    for last_is_caller in [false, true] {
+    // One direction was given up, whichever it is; the other one closes last.
+    for caller_gives_up in [false, true] {
         let (call, answer) = opened(&mut world);
-        let mut ends = [(provider, answer, CloseReason::Idle), (caller, call, CloseReason::Completed)];
-        if !last_is_caller {
-            ends.reverse();
-        }
+        let [first, last] = [(provider, answer), (caller, call)];
+        let (given_up, kept) = if caller_gives_up { (last, first) } else { (first, last) };
+        let ends = [(given_up.0, given_up.1, CloseReason::Idle), (kept.0, kept.1, CloseReason::Completed)];
         for (module, key, reason) in ends {
             world.modules[module].engine.close(key, reason).unwrap();
             world.pass();
