@@ -188,7 +188,9 @@ impl Drop for Host {
 async fn chain(url: &str) -> [Module; 3] {
     let b = Module::builder("b")
         .unary("b.echo", |_, message| async { Ok(message) })
-        .unary("b.fail", |_, _| async { Err(CallError::failed(StreamErrorCode::NotFound, "no such thing")) })
+        .unary("b.fail", |_, _| async {
+            Err::<Vec<u8>, _>(CallError::failed(StreamErrorCode::NotFound, "no such thing"))
+        })
         .connect(url)
         .await
         .unwrap();
@@ -224,7 +226,7 @@ async fn a_chain_of_calls_is_one_trace_and_metrics_arrive() {
         .trace(TRACE)
         .subject(Subject::Operator("alice".into()))
         .token_ref("a-handle-that-is-nobodys-business");
-    assert_eq!(call.unary("hello").await.unwrap(), b"hello");
+    assert_eq!(call.unary("hello").await.unwrap(), "hello");
     assert!(client.service("no.such").trace(TRACE).unary("?").await.is_err());
 
     let spans = collector.spans(4).await;

@@ -41,7 +41,7 @@ async fn chain(
     let outer = around(Module::builder("outer")).unary("outer", move |_, message| {
         let client = calls.lock().unwrap().clone().unwrap();
         async move {
-            match message.as_slice() {
+            match &message[..] {
                 b"fail" => Err(CallError::failed(StreamErrorCode::NotFound, "")),
                 b"sleep" => std::future::pending().await,
                 _ => client.service("inner").unary(message).await,
