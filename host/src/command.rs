@@ -1,7 +1,6 @@
 //! What is done to the streams of a connection, whether it is in its place or being read.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use ixt_core::Limits;
 use ixt_core::connection::{Connection, Key};
 use ixt_core::stream::FrameRef;

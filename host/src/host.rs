@@ -1,6 +1,6 @@
 //! The host: connections in, bytes out, the time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use ixt_core::Result;
 use ixt_core::connection::{Connection, Event, Key};
@@ -89,7 +89,7 @@ impl Host {
             connection,
             peer,
             module: None,
-            halves: HashMap::new(),
+            halves: HashMap::default(),
             busy: 0,
             away: false,
             is_listed: false,

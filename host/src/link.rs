@@ -1,7 +1,6 @@
 //! The connections of a host, and what each is used for.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use ixt_core::connection::{Connection, Key};
 
 use crate::ends::{LinkId, RouteId, Side};

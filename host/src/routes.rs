@@ -64,7 +64,8 @@ impl Route {
 
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
-    routes: HashMap<RouteId, Route>,
+    /// Looked into for every frame, by a number of our own.
+    routes: foldhash::HashMap<RouteId, Route>,
     next: RouteId,
     /// By provider and span, for the authority of children.
     spans: HashMap<(LinkId, [u8; 8]), RouteId>,

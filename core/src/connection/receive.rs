@@ -75,15 +75,21 @@ impl<'c> Incoming<'c> {
         let ((id, data), rest) = data::read_first(bytes, connection.limits)?;
         let Known::Live(place) = connection.table.find(id) else { return None };
         let (stream, entry) = connection.table.keyed_mut(place)?;
-        let Body::Stream(receiver) = &mut entry.body else { return None };
-        if !receiver.takes(data.sequence) {
+        let taken = bytes.len() - rest.len();
+        let (is_taken, message) = match &mut entry.body {
+            Body::Stream(receiver) => (
+                receiver.takes(data.sequence),
+                Event::Message { stream, sequence: data.sequence, payload: data.payload },
+            ),
+            Body::Relay(relay) => (relay.takes(), Event::Relay { stream, bytes: bytes.get(..taken)? }),
+        };
+        if !is_taken {
             return None;
         }
-        let taken = bytes.len() - rest.len();
         self.at += taken;
         connection.stats.frames_in += 1;
         connection.stats.bytes_in += taken as u64;
-        Some(Event::Message { stream, sequence: data.sequence, payload: data.payload })
+        Some(message)
     }
 
     /// What has not been taken in yet: to be handed in again, before what is read next.

@@ -114,6 +114,14 @@ impl Relay {
         }
     }
 
+    /// Takes a data frame of the peer. False where it may not come, and nothing has changed: [`receive`](Self::receive)
+    /// says what it is.
+    pub(super) fn takes(&mut self) -> bool {
+        let may = !self.done && !self.closed && self.outstanding > 0;
+        self.outstanding -= u32::from(may);
+        may
+    }
+
     /// Takes a frame of the peer. False: it is ignored.
     pub(super) fn receive(
         &mut self,
