@@ -89,7 +89,7 @@ impl Host {
             connection,
             peer,
             module: None,
-            halves: HashMap::default(),
+            halves: foldhash::HashMap::default(),
             busy: 0,
             away: false,
             is_listed: false,
@@ -257,7 +257,8 @@ impl Host {
         self.taps.poll(id)
     }
 
-    /// How many frames of a tap were left out because nobody took them.
+    /// How many frames of a tap were left out because nobody took those before them. With the first of these the tap
+    /// is over: what was copied before can still be taken.
     #[must_use]
     pub fn missed(&self, id: TapId) -> u64 {
         self.taps.missed(id)

@@ -32,7 +32,7 @@ struct Tap {
     missed: u64,
 }
 
-/// Bytes that wait for one who looks; beyond it frames are left out.
+/// Bytes that wait for one who looks; with the first frame beyond it a tap is over, for a gap would mislead.
 const MAX_BYTES: usize = 16 << 20;
 
 impl Taps {
@@ -70,7 +70,7 @@ impl Taps {
             if !of_module || !to_target {
                 continue;
             }
-            if tap.bytes + bytes.len() > MAX_BYTES {
+            if tap.missed > 0 || tap.bytes + bytes.len() > MAX_BYTES {
                 tap.missed += 1;
                 continue;
             }

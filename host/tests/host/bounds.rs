@@ -205,3 +205,28 @@ fn broadcasts_to_one_who_does_not_read_are_dropped_and_others_hear_them() {
     let heard = world.events(listener).iter().filter(|told| matches!(told, Told::Message(..))).count();
     assert!((1..=6).contains(&heard), "{heard}");
 }
+
+#[test]
+fn a_tap_that_nobody_reads_is_over_and_has_no_gap() {
+    let mut world = World::new(Policy::open());
+    let caller = world.module("caller");
+    let provider = world.module("sink");
+    let tap = world.host.open_tap(ixt_host::TapFilter { module: None, target: Some("service:sink".into()) });
+    let none = world.host.open_tap(ixt_host::TapFilter { module: Some("nobody".into()), target: None });
+    let context = world.context(caller, Target::Service("sink".into()));
+    for _ in 0..20 {
+        let call = world.unary(caller, &context, &vec![1; 1 << 20]);
+        let key = world.opened(provider).unwrap();
+        world.answer(provider, key, b"");
+        assert!(result(&world.events(caller), call).is_ok());
+    }
+    let frames: Vec<Vec<u8>> = std::iter::from_fn(|| world.host.poll_tap(tap)).collect();
+    // Open, data, close, and the answer's data and close: 15 calls and a part of the sixteenth.
+    assert!((75..80).contains(&frames.len()), "{}", frames.len());
+    assert!(frames.iter().map(Vec::len).sum::<usize>() <= 16 << 20);
+    assert!(world.host.missed(tap) > 20);
+    // What was read makes no room: the frame after the gap would seem to follow the one before it.
+    world.unary(caller, &context, b"x");
+    assert_eq!(world.host.poll_tap(tap), None);
+    assert_eq!((world.host.poll_tap(none), world.host.missed(none)), (None, 0));
+}

@@ -1,9 +1,6 @@
 //! The host's own module: what it tells of itself, to callers with the capability `ixt.admin`.
 //!
-//! The service `ixt.admin` answers server streams. The request is JSON: `{"list":"modules"}` and
-//! `{"list":"streams"}` give one message of JSON for each, `{"tap":{"module":…,"target":…}}` gives an
-//! empty message once it copies, and then the frames of chosen streams as they come, one a message, until the call is
-//! cancelled.
+//! Specification 25, section 7.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -67,10 +64,16 @@ async fn answer(host: Weak<Hosting>, call: Arc<Call>) -> Result<(), CallError> {
             // What begins after this is copied from its open on.
             call.send([]).await?;
             loop {
-                let frame = host.upgrade().ok_or_else(gone)?.look(|host| host.poll_tap(id));
-                match frame {
-                    Some(frame) => call.send(frame).await?,
-                    None => tokio::time::sleep(LOOK).await,
+                let found =
+                    host.upgrade().ok_or_else(gone)?.look(|host| host.poll_tap(id).ok_or(host.missed(id)));
+                match found {
+                    Ok(frame) => call.send(frame).await?,
+                    Err(0) => tokio::time::sleep(LOOK).await,
+                    Err(missed) => {
+                        let message =
+                            format!("{missed} frames were not copied: the capture is read too slowly");
+                        return Err(CallError::failed(StreamErrorCode::ResourceExhausted, message));
+                    }
                 }
             }
         }

@@ -4,7 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use ixt::core::connection::Config;
-use ixt::{Client, ClientTls, Host, Module, ModuleBuilder, ServerTls, StreamErrorCode};
+use ixt::core::stream::FrameBody;
+use ixt::{Client, ClientTls, Host, Module, ModuleBuilder, ServerTls, StreamErrorCode, StreamFrame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -107,4 +108,45 @@ async fn tls_with_a_certificate_that_is_trusted_and_one_that_is_not() {
     assert!(without.to_string().contains("trusted"), "{without}");
     assert!(ServerTls::from_files(&key, &key).is_err());
     assert!(ClientTls::from_file(&key).is_err());
+}
+
+/// Specification 25, section 7.
+#[tokio::test]
+async fn a_host_tells_of_itself_to_who_may_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("unix://{}", folder.path().join("host.sock").display());
+    tokio::spawn(Host::builder().bind(&url).await.unwrap().serve());
+    let echo = Module::builder("echo").unary("echo", |_, payload| async { Ok(payload) });
+    let _echo = echo.connect_patiently(&url).await.unwrap();
+    let caller = Module::builder("caller").connect(&url).await.unwrap();
+    let ask = |request: &'static str| {
+        caller.client().service("ixt.admin").capabilities(["ixt.admin"]).server_stream(request).unwrap()
+    };
+    let modules = ask(r#"{"list":"modules"}"#);
+    let mut names = Vec::new();
+    while let Some(line) = modules.recv().await.unwrap() {
+        names.push(serde_json::from_slice::<serde_json::Value>(&line).unwrap()["name"].clone());
+    }
+    assert_eq!(names, ["caller", "echo", "ixt.admin"]);
+
+    let tap = ask(r#"{"tap":{"target":"service:echo"}}"#);
+    assert_eq!(tap.recv().await.unwrap().unwrap(), "", "copying has begun");
+    caller.client().service("echo").unary("copied").await.unwrap();
+    let mut kinds = Vec::new();
+    while kinds.len() < 5 {
+        let frame = StreamFrame::decode(&tap.recv().await.unwrap().unwrap()).unwrap();
+        kinds.push(match frame.body {
+            FrameBody::Open(_) => "open",
+            FrameBody::Data(data) if data.payload == b"copied" => "data",
+            FrameBody::Close(_) => "close",
+            _ => "another",
+        });
+    }
+    assert_eq!(kinds, ["open", "data", "close", "data", "close"]);
+    tap.cancel(ixt::CancelReason::UserRequested, "");
+
+    let bad = ask(r#"{"list":"secrets"}"#).recv().await.unwrap_err();
+    assert_eq!(bad.code(), Some(StreamErrorCode::InvalidArgument));
+    let may_not = caller.client().service("ixt.admin").server_stream(r#"{"list":"modules"}"#).unwrap();
+    assert_eq!(may_not.recv().await.unwrap_err().code(), Some(StreamErrorCode::PermissionDenied));
 }
