@@ -172,7 +172,9 @@ impl Host {
         bytes: &[u8],
     ) -> Result<(), No> {
         // What the caller takes at once is metered from the beginning.
-        let metered = open.initial_credit.min(self.settings.under_way);
+        let streams = matches!(open.interaction, InteractionKind::ServerStream | InteractionKind::BidiStream);
+        let most = if streams { self.settings.most_under_way(0) } else { u32::MAX };
+        let metered = open.initial_credit.min(most);
         let again: Vec<u8>;
         let frame = if metered == open.initial_credit {
             bytes
@@ -222,6 +224,7 @@ impl Host {
             opened_us: self.now_us,
             passed: Both::default(),
             bytes: Both::default(),
+            largest: Both::default(),
             was_blocked_us: Both::default(),
             target: describe(context),
             names,

@@ -46,10 +46,15 @@ impl Host {
         let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
         match frame.body {
             FrameBody::Data(data) => {
+                let is_first = *route.largest.of(side) == 0;
                 route.count(side, data.payload.len(), now_us);
                 self.relayed.count(side, data.payload.len());
                 self.command(to, to_key, Command::Data(bytes, false));
                 self.bound(id, to, to_key);
+                if is_first {
+                    // Now it is known how large they are.
+                    self.pump(id, side);
+                }
             }
             FrameBody::Close(close) => {
                 *route.closed.of_mut(side) = Some(close.reason);
@@ -98,8 +103,8 @@ impl Host {
             reading.pumps.push((id, sender));
             return;
         }
-        let most = self.settings.under_way;
         let Some(route) = self.routes.get(id) else { return };
+        let most = self.settings.most_under_way(*route.largest.of(sender));
         let (link, key) = *route.ends.of(sender);
         let owed = u32::try_from((*route.owed.of(sender)).max(0)).unwrap_or(u32::MAX);
         let Some(at_sender) = self.state((link, key)) else { return };

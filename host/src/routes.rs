@@ -33,6 +33,8 @@ pub(crate) struct Route {
     pub(crate) passed: Both<u64>,
     /// Bytes of their payloads.
     pub(crate) bytes: Both<u64>,
+    /// The largest of these; 0 before the first one.
+    pub(crate) largest: Both<usize>,
     /// For how long each had nothing to send with, until it was allowed more.
     pub(crate) was_blocked_us: Both<u64>,
     /// As `service:thumbs`.
@@ -46,6 +48,7 @@ impl Route {
     pub(crate) fn count(&mut self, side: Side, bytes: usize, now_us: u64) {
         *self.passed.of_mut(side) += 1;
         *self.bytes.of_mut(side) += bytes as u64;
+        *self.largest.of_mut(side) = bytes.max(*self.largest.of(side)).max(1);
         *self.allowed.of_mut(side) -= 1;
         if *self.allowed.of(side) <= 0 {
             *self.blocked_us.of_mut(side) = Some(now_us);

@@ -71,6 +71,8 @@ fn a_reader_that_sleeps_stops_its_writer_and_the_host_keeps_little() {
 fn too_much_that_waits_for_a_connection_ends_its_largest_stream() {
     let mut settings = Settings::default();
     (settings.max_queued_stream, settings.max_queued_connection) = (200_000, 300_000);
+    // More than may wait, which the usual settings do not allow.
+    settings.connection.initial_credit = 64;
     let mut world = World::with(settings, Policy::open());
     let caller = world.connect(wide(), ME);
     world.announce(caller, "caller", &[], &[], b"").unwrap();
@@ -229,4 +231,57 @@ fn a_tap_that_nobody_reads_is_over_and_has_no_gap() {
     world.unary(caller, &context, b"x");
     assert_eq!(world.host.poll_tap(tap), None);
     assert_eq!((world.host.poll_tap(none), world.host.missed(none)), (None, 0));
+}
+
+/// However large its messages, who sends by the rules does not lose its stream because its reader is slow.
+#[test]
+fn large_messages_to_a_slow_reader_wait_with_their_sender() {
+    for window in [8, 64, 1000] {
+        for size in [128 << 10, 40_000, 10] {
+            // An eighth of the usual.
+            let mut settings = Settings::default();
+            (settings.connection.max_payload, settings.max_queued_stream) = (128 << 10, 2 << 20);
+            let mut world = World::with(settings, Policy::open());
+            let mut config = Config::default();
+            (config.window, config.initial_credit) = (window, window);
+            config.max_queued_stream = 1 << 30;
+            config.max_queued = 1 << 30;
+            let sink = world.connect(config.clone(), ME);
+            world.announce(sink, "sink", &[offer("sink", "")], &[], b"").unwrap();
+            let caller = world.connect(config, ME);
+            world.announce(caller, "caller", &[], &[], b"").unwrap();
+            let context = world.context(caller, Target::Service("sink".into()));
+            let (call, _) = world.open(caller, InteractionKind::BidiStream, &context);
+            world.pass();
+            let key = world.opened(sink).unwrap();
+            let payload = vec![0; size];
+            let mut largest = 0;
+            for _ in 0..8 {
+                // Either sends all that it may, the other reads none of it until the host has it all.
+                for (module, stream) in [(caller, call), (sink, key)] {
+                    while world.modules[module].engine.try_send(stream, &payload).is_ok() {}
+                    let link = world.modules[module].link;
+                    let mut bytes = vec![0; 1 << 20];
+                    loop {
+                        let filled = world.modules[module].engine.poll_transmit(&mut bytes);
+                        if filled == 0 {
+                            break;
+                        }
+                        world.host.receive(link, &bytes[..filled], world.now_us);
+                    }
+                }
+                let streams = world.host.streams();
+                let stream = streams.iter().find(|stream| stream.target == "service:sink").expect("it lives");
+                largest = stream.waiting.into_iter().max().unwrap().max(largest);
+                world.pass();
+                for (module, stream) in [(caller, call), (sink, key)] {
+                    let messages = world.events(module);
+                    let messages = messages.iter().filter(|told| matches!(told, Told::Message(..))).count();
+                    world.modules[module].engine.consume(stream, messages as u32).unwrap();
+                }
+            }
+            // It is not one at a time, either.
+            assert!(largest >= 8, "{window} {size}: {largest}");
+        }
+    }
 }
