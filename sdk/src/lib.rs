@@ -16,6 +16,8 @@ mod sink;
 mod sync;
 #[cfg(feature = "net")]
 pub mod testing;
+#[cfg(feature = "net")]
+pub mod typed;
 
 pub use error::{RecvError, SendError};
 pub use handle::{Settings, StreamHandle};

@@ -7,3 +7,4 @@ mod calls;
 mod lives;
 mod messages;
 mod sockets;
+mod typed;
