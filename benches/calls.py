@@ -94,9 +94,7 @@ def main() -> int:
     missing = [language for language in languages if not getattr(arguments, language, None)]
     if missing:
         parser.error(f"no benchmark given for: {', '.join(missing)} (--only leaves languages out)")
-    rows = [
-        row for language in languages for row in run(language, getattr(arguments, language))
-    ]
+    rows = [row for language in languages for row in run(language, getattr(arguments, language))]
     aimed = [row for row in rows if row.target is not None]
     met = sum(not row.falls_short for row in aimed)
     through = sum(not row.host_falls_short for row in rows)
@@ -176,9 +174,7 @@ def plot(rows: list[Row]) -> str:
     for language in dict.fromkeys(row.language for row in rows):
         found = [row for row in rows if row.language == language]
         y += ROW + 4
-        marks.append(
-            f'<text class="head" x="16" y="{y}">{language} against {found[0].peer}</text>'
-        )
+        marks.append(f'<text class="head" x="16" y="{y}">{language} against {found[0].peer}</text>')
         for row in found:
             y += ROW
             marks.append(
