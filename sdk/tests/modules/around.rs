@@ -151,8 +151,11 @@ async fn a_deadline_for_those_that_have_none() {
         String::from_utf8_lossy(&call.unary("").await.unwrap()).parse::<u64>().unwrap()
     };
     let client = caller.client();
-    assert!((1900..=2000).contains(&left(client.service("deadline")).await));
-    assert!((8900..=9000).contains(&left(client.service("deadline").timeout(Duration::from_secs(9))).await));
+    // The clocks of two connections are read one after the other, and on a busy machine that takes its time.
+    assert!((1000..=3000).contains(&left(client.service("deadline")).await));
+    assert!(
+        (8000..=10_000).contains(&left(client.service("deadline").timeout(Duration::from_secs(9))).await)
+    );
     let late = client.service("sleep").unary("").await.unwrap_err();
     assert_eq!(late.code(), Some(StreamErrorCode::DeadlineExceeded));
     drop(module);
