@@ -117,11 +117,11 @@ async def test_a_thousand_calls_at_once() -> None:
 
 @on_virtual_time
 async def test_more_calls_than_the_peer_allows_wait_for_one_another() -> None:
-    module = everything()
-    async with Host() as host, module.running(host):
+    # The host takes 10,000 at once of a connection, and gives one provider no more than 9,000 of one caller.
+    module, another = everything(), everything("another")
+    async with Host() as host, module.running(host), another.running(host):
         settings = ConnectionSettings()
         async with Client("caller", host, settings=settings) as client:
-            # The host takes 10,000 at once.
             calls = [asyncio.create_task(client.unary("sleep", b"1")) for _ in range(10_100)]
             done = await asyncio.gather(*calls)
             assert done == [b"slept"] * 10_100
@@ -185,6 +185,8 @@ async def test_send_waits_in_order_and_cancelling_it_loses_nothing() -> None:
         waiting = 0
         while stream.try_send(b"%d" % waiting):
             waiting += 1
+            # The first message tells the host how large they are: it allows more then.
+            await asyncio.sleep(0.01)
         senders = [asyncio.create_task(stream.send(b"%d" % (waiting + n))) for n in range(9)]
         await asyncio.sleep(1)
         assert not any(sender.done() for sender in senders)
