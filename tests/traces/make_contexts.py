@@ -37,7 +37,7 @@ def canonical(text: str, schema: Path = SCHEMA) -> bytes:
 def later_schema() -> bytes:
     """A context of a made-up later schema, with one more word of fields than ours knows."""
     text = SCHEMA.read_text(encoding="utf-8")
-    end = text.rindex("}")
+    end = text.index("}", text.index("struct InvocationContext"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "module.capnp"
         path.write_text(text[:end] + "  later @10 :UInt64;\n}\n", encoding="utf-8")
