@@ -117,7 +117,7 @@ async def test_a_thousand_calls_at_once() -> None:
 
 @on_virtual_time
 async def test_more_calls_than_the_peer_allows_wait_for_one_another() -> None:
-    # The host takes 10,000 at once of a connection, and gives one provider no more than 9,000 of one caller.
+    # The host takes 10,000 at once of a connection, and gives one provider at most 9,000 of them.
     module, another = everything(), everything("another")
     async with Host() as host, module.running(host), another.running(host):
         settings = ConnectionSettings()
