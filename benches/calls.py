@@ -12,26 +12,18 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import math
 import os
 import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
 
+from chart import TIMES, Chart
 from report import (
     AT_LEAST,
     AT_MOST,
     DASH,
-    LEFT,
-    RIGHT,
-    ROW,
-    STYLE,
-    TIMES,
-    TOP,
-    WIDTH,
     command_says,
     cpu,
     nanoseconds,
@@ -162,46 +154,18 @@ def table(rows: list[Row]) -> str:
 
 
 def plot(rows: list[Row]) -> str:
-    """A row for each operation and size, on a logarithmic scale."""
-    low = math.log2(min([0.5, *(row.ratio for row in rows)]))
-    high = math.log2(max([8.0, *(row.ratio for row in rows)]) * 1.15)
-
-    def x(ratio: float) -> float:
-        return LEFT + (math.log2(ratio) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
-
-    marks: list[str] = []
-    y = TOP
+    """A row for each operation and size."""
+    ratios = [row.ratio for row in rows]
+    chart = Chart(min([0.5, *ratios]), max([8.0, *ratios]))
     for language in dict.fromkeys(row.language for row in rows):
         found = [row for row in rows if row.language == language]
-        y += ROW + 4
-        marks.append(f'<text class="head" x="16" y="{y}">{language} against {found[0].peer}</text>')
+        chart.head(f"{language} against {found[0].peer}")
         for row in found:
-            y += ROW
-            marks.append(
-                f'<text x="{LEFT - 12}" y="{y}" text-anchor="end">'
-                f"{escape(f'{row.operation}, {size_of(row.size)}')}</text>"
-                f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y - 4}" y2="{y - 4}"'
-                ' stroke-dasharray="1 4"/>'
-            )
+            chart.row(f"{row.operation}, {size_of(row.size)}")
             if row.target is not None:
-                at = x(row.target)
-                marks.append(
-                    f'<line class="want" x1="{at:.1f}" x2="{at:.1f}" y1="{y - 10}" y2="{y + 2}"/>'
-                )
-            for name, ratio in (("canonical", row.peer_ns / row.host_ns), ("plain", row.ratio)):
-                marks.append(
-                    f'<circle class="{name}" cx="{x(ratio):.1f}" cy="{y - 4}" r="4.5">'
-                    f"<title>{times(ratio)}</title></circle>"
-                )
-    bottom = y + 12
-    grid = [
-        f'<line class="{"one" if tick == 1 else "grid"}" x1="{x(tick):.1f}" x2="{x(tick):.1f}"'
-        f' y1="{TOP}" y2="{bottom}"/>'
-        f'<text class="note" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">'
-        f"{tick:g}{TIMES}</text>"
-        for tick in TICKS
-        if low <= math.log2(tick) <= high
-    ]
+                chart.want(row.target)
+            for kind, ratio in (("canonical", row.peer_ns / row.host_ns), ("plain", row.ratio)):
+                chart.mark(kind, ratio, times(ratio))
     key = (
         '<circle class="plain" cx="22" cy="44" r="4.5"/><text x="32" y="48">directly</text>'
         '<circle class="canonical" cx="112" cy="44" r="4.5"/>'
@@ -209,14 +173,8 @@ def plot(rows: list[Row]) -> str:
         '<line class="want" x1="402" x2="402" y1="38" y2="50"/>'
         '<text x="410" y="48">target, directly</text>'
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 28}"'
-        f' width="{WIDTH}" height="{bottom + 28}" role="img"'
-        ' aria-label="How many times as fast as gRPC each kind of call is">\n'
-        f"<style>{STYLE}</style>\n"
-        '<text class="title" x="16" y="24">Calls between two processes: how many times as fast as'
-        " gRPC (logarithmic)</text>\n" + "\n".join([key, *grid, *marks]) + "\n</svg>\n"
-    )
+    title = "Calls between two processes: how many times as fast as gRPC (logarithmic)"
+    return chart.svg(title, "How many times as fast as gRPC each kind of call is", key, TICKS)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import math
 import os
 import platform
 import re
@@ -22,7 +21,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
+
+from chart import TIMES, Chart
 
 LANGUAGES = ("rust", "python", "go", "c", "kotlin")
 # What `make bench` writes stands between two such lines each, of the targets and of all that was measured.
@@ -30,7 +30,7 @@ BEGIN = (
     "<!-- {}: what is between this line and the next of its kind is written by `make bench`. -->"
 )
 END = "<!-- The end of the {}. -->"
-TIMES, DASH, AT_LEAST, AT_MOST = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}", "\u2265", "\u2264"
+DASH, AT_LEAST, AT_MOST = "\N{EN DASH}", "\u2265", "\u2264"
 
 
 @dataclass(frozen=True)
@@ -316,25 +316,9 @@ def write_page(page: Path, part: str, measured: str) -> None:
     page.write_text(f"{before}{first}\n\n{measured}\n{last}{after}")
 
 
-# The plot: a row for each operation and size, a mark for each peer, on a logarithmic scale.
+# The plot: a row for each operation and size, a mark for each peer.
 
-ROW, TOP, LEFT, RIGHT, WIDTH = 18, 64, 262, 24, 860
 TICKS = (0.25, 0.5, 1, 2, 4, 8, 16, 32, 64, 128)
-STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #24292f }
-.head { font-weight: 600; font-size: 13px }
-.title { font-weight: 600; font-size: 15px }
-.note { fill: #57606a }
-.grid { stroke: #d0d7de } .one { stroke: #57606a; stroke-width: 1.5 }
-.want { stroke: #9a6700; stroke-width: 2 }
-.plain { fill: #0969da } .canonical { fill: none; stroke: #0969da; stroke-width: 1.8 }
-.best { fill: #8250df }
-@media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 } .note { fill: #9198a1 } .grid { stroke: #3d444d } .one { stroke: #9198a1 }
-  .want { stroke: #d29922 } .plain { fill: #4493f8 } .canonical { stroke: #4493f8 }
-  .best { fill: #ab7df8 }
-}
-"""
 
 
 def kind_of(peer: str) -> str:
@@ -349,13 +333,10 @@ def plot(rows: list[Row]) -> str:
     for row in shown:
         group = groups.setdefault(row.language, {})
         group.setdefault((row.operation, row.size), []).append(row)
-    # What is below goes to the edge, and its number beside it.
-    low = math.log2(max(0.25, min([0.5, *(row.ratio or 1 for row in shown)])))
-    high = math.log2(max([16.0, *(row.ratio or 1 for row in shown)]) * 1.15)
-
-    def x(ratio: float) -> float:
-        return LEFT + (max(math.log2(ratio), low) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
-
+    chart = Chart(
+        max(0.25, min([0.5, *(row.ratio or 1 for row in shown)])),
+        max([16.0, *(row.ratio or 1 for row in shown)]),
+    )
     peers = {
         "Rust": "the capnp crate",
         "Python": "pycapnp",
@@ -363,52 +344,16 @@ def plot(rows: list[Row]) -> str:
         "C": "Rust",
         "Kotlin": "protobuf-java",
     }
-    marks: list[str] = []
-    y = TOP
     for language, group in groups.items():
-        y += ROW + 4
-        marks.append(
-            f'<text class="head" x="16" y="{y}">{language}'
-            f" against {peers.get(language, 'its peer')}</text>"
-        )
+        chart.head(f"{language} against {peers.get(language, 'its peer')}")
         for (operation, size), found in group.items():
-            y += ROW
-            label = f"{operation}, {size_of(size)}"
-            marks.append(
-                f'<text x="{LEFT - 12}" y="{y}" text-anchor="end">{escape(label)}</text>'
-                f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y - 4}" y2="{y - 4}"'
-                ' stroke-dasharray="1 4"/>'
-            )
+            chart.row(f"{operation}, {size_of(size)}")
             for target in {row.target for row in found if row.target}:
-                at = x(target.ratio)
-                marks.append(
-                    f'<line class="want" x1="{at:.1f}" x2="{at:.1f}" y1="{y - 10}" y2="{y + 2}"/>'
-                )
+                chart.want(target.ratio)
             for row in found:
-                at, kind = x(row.ratio or 1), kind_of(row.peer or "")
-                if math.log2(row.ratio or 1) < low:
-                    marks.append(
-                        f'<text class="note" x="{at + 9:.1f}" y="{y}">{times(row.ratio)}</text>'
-                    )
-                title = f"<title>{escape(f'{times(row.ratio)} {row.peer}')}</title>"
-                if kind == "best":
-                    marks.append(
-                        f'<path class="best" d="M{at:.1f} {y - 9}l5 5l-5 5l-5 -5z">{title}</path>'
-                    )
-                else:
-                    marks.append(
-                        f'<circle class="{kind}" cx="{at:.1f}" cy="{y - 4}" r="4.5">'
-                        f"{title}</circle>"
-                    )
-    bottom = y + 12
-    grid = [
-        f'<line class="{"one" if tick == 1 else "grid"}" x1="{x(tick):.1f}" x2="{x(tick):.1f}"'
-        f' y1="{TOP}" y2="{bottom}"/>'
-        f'<text class="note" x="{x(tick):.1f}" y="{bottom + 16}" text-anchor="middle">'
-        f"{tick:g}{TIMES}</text>"
-        for tick in TICKS
-        if low <= math.log2(tick) <= high
-    ]
+                ratio = row.ratio or 1
+                chart.beyond(ratio, times(ratio))
+                chart.mark(kind_of(row.peer or ""), ratio, f"{times(ratio)} {row.peer}")
     key = (
         '<circle class="plain" cx="22" cy="44" r="4.5"/><text x="32" y="48">as it is used</text>'
         '<path class="best" d="M140 39l5 5l-5 5l-5 -5z"/>'
@@ -418,14 +363,8 @@ def plot(rows: list[Row]) -> str:
         '<line class="want" x1="552" x2="552" y1="38" y2="50"/>'
         '<text x="560" y="48">target</text>'
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {bottom + 28}"'
-        f' width="{WIDTH}" height="{bottom + 28}" role="img"'
-        ' aria-label="How many times as fast as its peer each operation is">\n'
-        f"<style>{STYLE}</style>\n"
-        '<text class="title" x="16" y="24">How many times as fast as the peer, in one run'
-        " (logarithmic)</text>\n" + "\n".join([key, *grid, *marks]) + "\n</svg>\n"
-    )
+    title = "How many times as fast as the peer, in one run (logarithmic)"
+    return chart.svg(title, "How many times as fast as its peer each operation is", key, TICKS)
 
 
 if __name__ == "__main__":
