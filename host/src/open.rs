@@ -226,7 +226,7 @@ impl Host {
             bytes: Both::default(),
             largest: Both::default(),
             was_blocked_us: Both::default(),
-            target: describe(context),
+            target: context.target().to_string(),
             names,
         });
         self.remember(link, key, Half::Route(route, Side::Caller));
@@ -252,24 +252,12 @@ impl Host {
         self.refused(
             link,
             "open",
-            describe(context),
+            context.target().to_string(),
             (correlation != [0; 16]).then_some(correlation),
             *code,
             reason,
         );
         let frame: FrameRef<'_> = Frame::error(id, *code, 0, reason, &[]);
         self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
-    }
-}
-
-/// A target for people; a reply and an endpoint are secrets.
-pub(crate) fn describe(context: &ContextRef<'_>) -> String {
-    match context.target() {
-        Target::Service(name) => format!("service:{name}"),
-        Target::Module(name) => format!("module:{name}"),
-        Target::Broadcast(topic) => format!("broadcast:{topic}"),
-        Target::Reply(_) => "reply".to_owned(),
-        Target::DynamicEndpoint(_) => "endpoint".to_owned(),
-        _ => "unknown".to_owned(),
     }
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use ixt_core::invocation::{InvocationContext, Subject, Target};
+use ixt_core::invocation::InvocationContext;
 use serde_json::json;
 
 use crate::{CallContext, CallError, Interceptor, Next, Over, Request};
@@ -73,19 +73,6 @@ pub fn result_name(result: &Result<(), CallError>) -> String {
     }
 }
 
-/// What a call goes to, as `service:thumbs`. What names a reply or an endpoint is a secret and is left out.
-#[must_use]
-pub fn target_name(target: &Target<&str>) -> String {
-    match target {
-        Target::Service(name) => format!("service:{name}"),
-        Target::Module(name) => format!("module:{name}"),
-        Target::Broadcast(topic) => format!("broadcast:{topic}"),
-        Target::Reply(_) => "reply".to_owned(),
-        Target::DynamicEndpoint(_) => "endpoint".to_owned(),
-        _ => "unknown".to_owned(),
-    }
-}
-
 /// A handler that is at work. Dropped before it has ended, it tells that its call was cancelled.
 pub(crate) struct Running<F: FnOnce(&str)> {
     told: Option<F>,
@@ -126,25 +113,14 @@ impl Audit {
     }
 }
 
-/// A subject as policies write it, such as `operator:alice`.
-fn subject_name(subject: &Subject<&str>) -> String {
-    match subject {
-        Subject::External(name) => format!("external:{name}"),
-        Subject::Operator(name) => format!("operator:{name}"),
-        Subject::Module(name) => format!("module:{name}"),
-        Subject::System => "system".to_owned(),
-        _ => "unknown".to_owned(),
-    }
-}
-
 fn line(side: Side, context: &InvocationContext, result: &str) -> String {
     let id: String = context.correlation_id().iter().map(|byte| format!("{byte:02x}")).collect();
     let line = json!({
         "side": side.to_string(),
         "source": context.source_module(),
-        "target": target_name(&context.target()),
+        "target": context.target().to_string(),
         "correlation_id": id,
-        "subject": subject_name(&context.actor().subject()),
+        "subject": context.actor().subject().to_string(),
         "result": result,
     });
     line.to_string()
@@ -169,7 +145,7 @@ impl Interceptor for Audit {
 pub struct Series {
     /// On which side.
     pub side: Side,
-    /// As [`target_name`] says it.
+    /// The target, as `service:thumbs`.
     pub target: String,
     /// As [`result_name`] says it; `cancelled` where a handler was stopped.
     pub result: String,
@@ -231,7 +207,7 @@ impl Interceptor for Metrics {
     fn call(&self, _request: &mut Request) -> Result<Option<Over>, CallError> {
         let (inner, begun) = (Arc::clone(&self.inner), Instant::now());
         Ok(Some(Box::new(move |context, result| {
-            inner.add(Side::Caller, target_name(&context.target()), &result_name(result), begun.elapsed());
+            inner.add(Side::Caller, context.target().to_string(), &result_name(result), begun.elapsed());
         })))
     }
 
@@ -240,7 +216,7 @@ impl Interceptor for Metrics {
         self.inner.running.fetch_add(1, Ordering::Relaxed);
         let running = Running::new(move |result: &str| {
             self.inner.running.fetch_sub(1, Ordering::Relaxed);
-            self.inner.add(Side::Handler, target_name(&context.target()), result, begun.elapsed());
+            self.inner.add(Side::Handler, context.target().to_string(), result, begun.elapsed());
         });
         Box::pin(running.until(next.run()))
     }
@@ -256,7 +232,7 @@ pub struct Span {
     pub span_id: [u8; 8],
     /// The span that caused it; all zeros for none.
     pub parent_span_id: [u8; 8],
-    /// As [`target_name`] says it.
+    /// The target, as `service:thumbs`.
     pub name: String,
     /// On which side it was seen.
     pub side: Side,
@@ -286,7 +262,7 @@ fn span(side: Side, context: &InvocationContext, started: SystemTime, result: &s
         trace_id: context.correlation_id(),
         span_id: context.span_id(),
         parent_span_id: context.parent_span_id(),
-        name: target_name(&context.target()),
+        name: context.target().to_string(),
         side,
         started,
         ended: SystemTime::now(),

@@ -1,5 +1,7 @@
 //! Who invokes, and with which authority.
 
+use std::fmt;
+
 use super::TokenRef;
 use super::capability::covers;
 use super::few::Few;
@@ -43,6 +45,19 @@ impl<T> Subject<T> {
             Self::Module(_) => "actor.subject.module",
             Self::System => "actor.subject.system",
             Self::Unknown(_) => "actor.subject",
+        }
+    }
+}
+
+/// As policies write it, such as `operator:alice`.
+impl<T: AsRef<str>> fmt::Display for Subject<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_ref() {
+            Subject::External(name) => write!(f, "external:{name}"),
+            Subject::Operator(name) => write!(f, "operator:{name}"),
+            Subject::Module(name) => write!(f, "module:{name}"),
+            Subject::System => f.write_str("system"),
+            Subject::Unknown(_) => f.write_str("unknown"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Where an invocation goes.
 
+use std::fmt;
+
 use crate::{Error, ErrorKind, Result};
 
 /// Where an invocation goes (specification 21, "Target").
@@ -92,6 +94,20 @@ impl<T: AsRef<str>> Target<T> {
             | Self::Broadcast(text)
             | Self::DynamicEndpoint(text) => text.as_ref(),
             Self::Reply(_) | Self::Unknown(_) => "",
+        }
+    }
+}
+
+/// As `service:thumbs`. What names a reply or an endpoint is a secret and is left out, so that it may stand in logs.
+impl<T: AsRef<str>> fmt::Display for Target<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_ref() {
+            Target::Service(name) => write!(f, "service:{name}"),
+            Target::Module(name) => write!(f, "module:{name}"),
+            Target::Broadcast(topic) => write!(f, "broadcast:{topic}"),
+            Target::Reply(_) => f.write_str("reply"),
+            Target::DynamicEndpoint(_) => f.write_str("endpoint"),
+            Target::Unknown(_) => f.write_str("unknown"),
         }
     }
 }

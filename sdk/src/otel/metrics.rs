@@ -8,7 +8,7 @@ use opentelemetry::metrics::{Histogram, MeterProvider, UpDownCounter};
 use opentelemetry::{InstrumentationScope, KeyValue};
 
 use super::{SCOPE, SECONDS};
-use crate::interceptors::{Running, result_name, target_name};
+use crate::interceptors::{Running, result_name};
 use crate::{CallContext, CallError, Interceptor, Next, Over, Request};
 
 /// Durations and counts of calls, those that a module makes (`ixt.call.duration`) and those that it answers
@@ -58,7 +58,7 @@ impl Interceptor for Metrics {
     fn call(&self, request: &mut Request) -> Result<Option<Over>, CallError> {
         let (calls, begun, kind) = (self.calls.clone(), Instant::now(), request.kind);
         Ok(Some(Box::new(move |context, result| {
-            let labels = labels(target_name(&context.target()), kind);
+            let labels = labels(context.target().to_string(), kind);
             calls.record(begun.elapsed().as_secs_f64(), &with_outcome(labels, &result_name(result)));
         })))
     }
@@ -69,7 +69,7 @@ impl Interceptor for Metrics {
         next: Next<'a>,
     ) -> Pin<Box<dyn Future<Output = Result<(), CallError>> + Send + 'a>> {
         let begun = Instant::now();
-        let labels = labels(target_name(&context.target()), next.call().kind());
+        let labels = labels(context.target().to_string(), next.call().kind());
         self.running.add(1, &labels);
         let running = Running::new(move |result: &str| {
             self.running.add(-1, &labels);

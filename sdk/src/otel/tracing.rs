@@ -4,13 +4,13 @@ use std::pin::Pin;
 
 use ixt_core::invocation::Target;
 use opentelemetry::trace::{
-    FutureExt, Span, SpanContext, SpanId, SpanKind, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
-    TracerProvider,
+    FutureExt, Span, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+    Tracer, TracerProvider,
 };
 use opentelemetry::{Context, InstrumentationScope, KeyValue};
 
 use super::{SCOPE, status};
-use crate::interceptors::{Running, result_name, target_name};
+use crate::interceptors::{Running, result_name};
 use crate::{CallContext, CallError, Interceptor, Next, Over, Request, Trace};
 
 /// Spans by a tracer of OpenTelemetry.
@@ -80,7 +80,7 @@ where
             Some(parent) if current.trace_id().to_bytes() != parent.correlation_id() => self.remote(parent),
             _ => current.clone(),
         };
-        let name = target_name(&request.target.as_ref());
+        let name = request.target.to_string();
         let kind = match request.target {
             Target::Broadcast(_) => SpanKind::Producer,
             _ => SpanKind::Client,
@@ -160,7 +160,7 @@ where
         if self.calls {
             return next.run();
         }
-        let name = target_name(&context.target());
+        let name = context.target().to_string();
         let kind = match context.target() {
             Target::Broadcast(_) => SpanKind::Consumer,
             _ => SpanKind::Server,
@@ -177,9 +177,8 @@ where
         let ended = within.clone();
         let running = Running::new(move |result: &str| {
             let span = ended.span();
-            span.set_attribute(KeyValue::new("ixt.outcome", result.to_owned()));
-            let (status, error) = status(result);
-            error.into_iter().for_each(|error| span.set_attribute(error));
+            let (status, outcome) = outcome(result);
+            span.set_attributes(outcome);
             span.set_status(status);
             span.end();
         });
@@ -188,9 +187,14 @@ where
 }
 
 fn end(span: &mut impl Span, result: &str) {
-    span.set_attribute(KeyValue::new("ixt.outcome", result.to_owned()));
-    let (status, error) = status(result);
-    error.into_iter().for_each(|error| span.set_attribute(error));
+    let (status, outcome) = outcome(result);
+    span.set_attributes(outcome);
     span.set_status(status);
     span.end();
+}
+
+/// What a span says at its end.
+fn outcome(result: &str) -> (Status, impl Iterator<Item = KeyValue>) {
+    let (status, error) = status(result);
+    (status, [KeyValue::new("ixt.outcome", result.to_owned())].into_iter().chain(error))
 }
