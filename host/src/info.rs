@@ -3,10 +3,11 @@
 use ixt_core::connection::{Key, RelayState};
 use ixt_core::stream::{InteractionKind, StreamId};
 
-use crate::ends::{Both, LinkId};
+use crate::ends::{Both, LinkId, Side};
 use crate::host::Host;
 use crate::registry::Announced;
 use crate::routes::Route;
+use crate::stats::Stats;
 
 /// A module that is announced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +89,29 @@ impl Host {
                 .blocked_us
                 .into_array()
                 .map(|since| since.map(|since| self.now_us.saturating_sub(since))),
+        }
+    }
+
+    /// How much there is now, and how much went through. It looks at every connection and stream once.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let queued = |id| {
+            let connection = &self.links.get(id)?.connection;
+            Some(connection.queued() + connection.queued_control())
+        };
+        let blocked = self.routes.iter().filter(|route| {
+            let open = |side| route.closed.of(side).is_none() && route.blocked_us.of(side).is_some();
+            open(Side::Caller) || open(Side::Provider)
+        });
+        Stats {
+            connections: self.links.len(),
+            modules: self.registry.modules().count(),
+            streams: self.routes.len(),
+            blocked: blocked.count(),
+            queued_bytes: self.links.ids().into_iter().filter_map(queued).sum(),
+            frames: self.relayed.frames.into_array(),
+            bytes: self.relayed.bytes.into_array(),
+            refused: self.relayed.refused,
         }
     }
 }

@@ -17,6 +17,7 @@ mod audit;
 mod authority;
 mod broadcast;
 mod command;
+mod commanding;
 mod ended;
 mod ends;
 mod host;
@@ -33,6 +34,7 @@ mod routes;
 mod settings;
 mod stats;
 mod tap;
+mod telling;
 
 pub use audit::Refusal;
 pub use ended::{EndedStream, HowEnded};

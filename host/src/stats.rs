@@ -1,7 +1,6 @@
 //! Figures of a host: how much there is now, and how much there was.
 
 use crate::ends::{Both, Side};
-use crate::host::Host;
 
 /// What has gone through a host since it began.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,29 +37,4 @@ pub struct Stats {
     pub bytes: [u64; 2],
     /// Opens and announcements refused since the host began.
     pub refused: u64,
-}
-
-impl Host {
-    /// How much there is now, and how much went through. It looks at every connection and stream once.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let queued = |id| {
-            let connection = &self.links.get(id)?.connection;
-            Some(connection.queued() + connection.queued_control())
-        };
-        let blocked = self.routes.iter().filter(|route| {
-            let open = |side| route.closed.of(side).is_none() && route.blocked_us.of(side).is_some();
-            open(Side::Caller) || open(Side::Provider)
-        });
-        Stats {
-            connections: self.links.len(),
-            modules: self.registry.modules().count(),
-            streams: self.routes.len(),
-            blocked: blocked.count(),
-            queued_bytes: self.links.ids().into_iter().filter_map(queued).sum(),
-            frames: self.relayed.frames.into_array(),
-            bytes: self.relayed.bytes.into_array(),
-            refused: self.relayed.refused,
-        }
-    }
 }

@@ -11,8 +11,8 @@ use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCo
 
 use super::CallError;
 use super::arrived::Taken;
-use super::interceptor::Watch;
 use super::link::{Link, must_wait};
+use super::watch::Watch;
 
 /// A stream of messages under credit: the caller's end, or the handler's.
 ///

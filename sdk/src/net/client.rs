@@ -11,9 +11,10 @@ use ixt_core::stream::InteractionKind;
 use ixt_core::{ErrorKind, Result};
 
 use super::clock::Clock;
-use super::interceptor::{Request, Trace, Watch};
+use super::interceptor::{Request, Trace};
 use super::link::Link;
 use super::pipe::Pipe;
+use super::watch::Watch;
 use super::{Call, CallContext, CallError, ClientTls, ConnectError, Interceptor};
 
 /// Calls other modules through the host. Cheap to clone; it stays usable when the module connects again.

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ixt_core::invocation::{InvocationContext, Target};
+use ixt_core::invocation::Target;
 use ixt_core::stream::{InteractionKind, StreamErrorCode};
 
-use super::module::caught;
-use super::{Call, CallContext, CallError};
+use super::caught::caught;
+use super::{Call, CallContext, CallError, Over};
 
 /// A future on the heap, as interceptors pass them on.
 pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -16,9 +16,6 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// A handler, as it is kept.
 pub(crate) type Handler =
     Arc<dyn Fn(CallContext, Arc<Call>) -> Boxed<'static, Result<(), CallError>> + Send + Sync>;
-
-/// What is told how a call went, once: with the context that was sent.
-pub type Over = Box<dyn FnOnce(&InvocationContext, &Result<(), CallError>) + Send>;
 
 /// Stands around calls: those that a module makes, by [`call`](Self::call), and those that it answers, by
 /// [`around`](Self::around). Each does nothing unless it is written. Those in [`interceptors`](crate::interceptors)
@@ -116,19 +113,5 @@ impl<'a> Next<'a> {
                 })
             }),
         }
-    }
-}
-
-/// Whom to tell how a call went.
-pub(crate) struct Watch {
-    pub(crate) context: InvocationContext,
-    /// In the order in which the interceptors stand.
-    pub(crate) overs: Vec<Over>,
-}
-
-impl Watch {
-    /// The innermost hears it first.
-    pub(crate) fn tell(self, result: &Result<(), CallError>) {
-        self.overs.into_iter().rev().for_each(|over| over(&self.context, result));
     }
 }

@@ -2,8 +2,10 @@
 
 mod address;
 mod admin;
+mod answer;
 mod arrived;
 mod call;
+mod caught;
 mod client;
 mod clock;
 mod context;
@@ -17,6 +19,7 @@ mod module;
 mod pipe;
 mod tls;
 mod wakers;
+mod watch;
 
 pub use address::{Address, AddressError};
 pub use call::Call;
@@ -24,11 +27,12 @@ pub use client::{CallBuilder, Client};
 pub use context::CallContext;
 pub use error::{CallError, ConnectError};
 pub use host::{Host, HostBuilder, HostHandle};
-pub use interceptor::{Interceptor, Next, Over, Request, Trace};
+pub use interceptor::{Interceptor, Next, Request, Trace};
 pub use message::message_handler;
 pub use module::{Listening, Module, ModuleBuilder, Service};
 pub(crate) use pipe::Pipe;
 pub use tls::{ClientTls, ServerTls, TlsError};
+pub use watch::Over;
 
 /// Two ends of a pipe within the process; the second says that a process of this user is behind it.
 pub(crate) fn pipe_pair(uid: Option<u32>) -> (Pipe, Pipe) {

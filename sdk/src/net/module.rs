@@ -11,9 +11,10 @@ use ixt_core::invocation::{InvocationContext, Target};
 use ixt_core::stream::{InteractionKind, StreamErrorCode};
 use ixt_host::{FromHost, SERVICE, ServiceOffer, ToHost};
 
+use super::answer::{Parts, answer};
 use super::call::Call;
 use super::client::Client;
-use super::interceptor::{Handler, Interceptor, Next};
+use super::interceptor::{Handler, Interceptor};
 use super::link::{Link, Opened};
 use super::pipe::{HANDSHAKE, Listener, Pipe};
 use super::{Address, CallContext, CallError, ClientTls, ConnectError, ServerTls};
@@ -59,16 +60,6 @@ pub struct ModuleBuilder {
     token: Vec<u8>,
     tls: Option<ClientTls>,
     config: Config,
-}
-
-struct Parts {
-    name: String,
-    offers: Vec<ServiceOffer>,
-    services: HashMap<String, Handler>,
-    topics: HashMap<String, Handler>,
-    /// What has no handler of its own: calls to the module by name, replies and endpoints.
-    other: Option<Handler>,
-    interceptors: Vec<Arc<dyn Interceptor>>,
 }
 
 /// A module that is connected to a host and announced.
@@ -440,98 +431,11 @@ fn serving(shared: Arc<Shared>, pipe: Pipe) -> Result<Arc<Link>, ConnectError> {
         let (shared, itself) = (Arc::clone(&shared), Arc::clone(&of_handlers));
         tokio::spawn(async move {
             if let Some(link) = itself.get().and_then(std::sync::Weak::upgrade) {
-                answer(&shared, link, opened).await;
+                answer(&shared.parts, link, opened).await;
             }
         });
     };
     let link = Link::start(pipe, config, Some(Box::new(on_opened)))?;
     let _ = itself.set(Arc::downgrade(&link));
     Ok(link)
-}
-
-/// Runs the handler of a call, and ends its stream as the handler did.
-async fn answer(shared: &Shared, link: Arc<Link>, opened: Opened) {
-    let clock = link.clock;
-    let Opened { key, kind, context } = opened;
-    let call = Arc::new(Call::new(link, key, kind));
-    let Ok(invocation) = InvocationContext::decode(&context) else { return };
-    let handler = shared.parts.handler(&invocation);
-    let context = CallContext::new(invocation, clock);
-    let Some(handler) = handler else {
-        call.fail(StreamErrorCode::NotFound, "the module has no such service", &[]);
-        return;
-    };
-    let next = Next {
-        rest: &shared.parts.interceptors,
-        context: &context,
-        call: Arc::clone(&call),
-        handler: &handler,
-    };
-    // Without interceptors it is the handler itself.
-    let run = if next.rest.is_empty() { handler(context.clone(), Arc::clone(&call)) } else { next.run() };
-    let mut work = std::pin::pin!(context.clone().scope(run));
-    // A stream that fails or is cancelled stops its handler; one that ended in order does not.
-    let done = tokio::select! {
-        biased;
-        done = caught(work.as_mut()) => done,
-        () = broken(&call) => return,
-    };
-    match done {
-        Ok(Ok(())) => {
-            if let Err(CallError::Refused(_)) = call.close() {
-                call.fail(StreamErrorCode::Internal, "the handler ended without an answer", &[]);
-            }
-            // What the handler forgot is not left open for ever.
-            if call.outcome().is_none() {
-                finish_quietly(&call).await;
-            }
-        }
-        Ok(Err(CallError::Failed { code, message, details, .. })) => call.fail(code, &message, &details),
-        Ok(Err(error)) => {
-            call.fail(error.code().unwrap_or(StreamErrorCode::Internal), &error.to_string(), &[])
-        }
-        Err(()) => call.fail(StreamErrorCode::Internal, "the handler panicked", &[]),
-    }
-}
-
-/// Waits until a handler whose direction is closed has ended its stream altogether: a bidi stream's caller may send
-/// on, and nobody reads.
-async fn finish_quietly(call: &Call) {
-    if call.kind() == InteractionKind::BidiStream {
-        while let Ok(Some(_)) = call.recv().await {}
-    }
-    call.ended().await;
-}
-
-async fn broken(call: &Call) {
-    loop {
-        match call.ended().await {
-            Some(Outcome::Completed(_)) => std::future::pending().await,
-            _ => return,
-        }
-    }
-}
-
-/// Runs a handler in a task of its own kind: a panic is an error of this call alone.
-pub(super) async fn caught<F: Future>(work: F) -> Result<F::Output, ()> {
-    let mut work = std::pin::pin!(work);
-    std::future::poll_fn(|context| {
-        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work.as_mut().poll(context)));
-        match polled {
-            Ok(std::task::Poll::Ready(done)) => std::task::Poll::Ready(Ok(done)),
-            Ok(std::task::Poll::Pending) => std::task::Poll::Pending,
-            Err(_) => std::task::Poll::Ready(Err(())),
-        }
-    })
-    .await
-}
-
-impl Parts {
-    fn handler(&self, invocation: &InvocationContext) -> Option<Handler> {
-        match invocation.target() {
-            Target::Service(name) => self.services.get(name).cloned(),
-            Target::Broadcast(topic) => self.topics.get(topic).cloned(),
-            _ => self.other.clone(),
-        }
-    }
 }
