@@ -213,7 +213,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
 docs: toolchain ## the Rust documentation; a broken link is an error
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt-arcp -p ixt
 
 schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, Kotlin, Swift, Ruby
 	@tools/toolchain.sh capnp
@@ -254,7 +254,7 @@ MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
 msrv: ## the oldest Rust that is promised: rustup fetches it
 	rustup toolchain install --profile minimal --no-self-update $(MSRV)
 	cargo +$(MSRV) check --locked --workspace --all-features --all-targets --target-dir $(CARGO_TARGET_DIR)/msrv
-	cargo +$(MSRV) test --locked -p ixt-core -p ixt-host -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
+	cargo +$(MSRV) test --locked -p ixt-core -p ixt-host -p ixt-arcp -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
 
 # Against the last release, once there is one.
 BASELINE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)

@@ -15,6 +15,9 @@ const BUDGET: &str = "cost.budget";
 /// The namespace of models, which §9.2 does not have and peers use.
 const MODELS: &str = "model.use";
 
+/// How much work comparing two leases may be, in steps of [`Glob::is_subset_within`].
+const WORK: usize = 1 << 20;
+
 /// What a runtime decides about leases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseSettings {
@@ -24,6 +27,11 @@ pub struct LeaseSettings {
     pub max_patterns: usize,
     /// How long a namespace or a pattern may be, in bytes. 1,024.
     pub max_length: usize,
+    /// How long all namespaces and patterns together may be, in bytes. 16,384. Comparing a target with a lease takes
+    /// at most this many steps for each character of the target.
+    pub max_bytes: usize,
+    /// How long the target of an operation may be, in bytes. 4,096.
+    pub max_target: usize,
     /// Whether a job whose lease has no `model.use` may use every model. True: `model.use` is not among the namespaces
     /// of §9.2, so the lease of a client that does not know it says nothing about models.
     pub any_model_by_default: bool,
@@ -31,7 +39,14 @@ pub struct LeaseSettings {
 
 impl Default for LeaseSettings {
     fn default() -> Self {
-        Self { max_namespaces: 64, max_patterns: 1_024, max_length: 1_024, any_model_by_default: true }
+        Self {
+            max_namespaces: 64,
+            max_patterns: 1_024,
+            max_length: 1_024,
+            max_bytes: 16_384,
+            max_target: 4_096,
+            any_model_by_default: true,
+        }
     }
 }
 
@@ -79,7 +94,7 @@ impl Lease {
     /// amount that is none (§9.6), or a pattern that no canonical target can match ([`check_pattern`]).
     pub fn parse(json: &str, settings: &LeaseSettings) -> Result<Self, Refusal> {
         let entries: Entries<'_> = serde_json::from_str(json).map_err(|error| {
-            Refusal::invalid(format!("the lease is not an object of lists of texts: {error}"))
+            Refusal::invalid(format!("the lease is not an object of lists of texts: {}", place(&error)))
         })?;
         Self::of_entries(&entries.0, settings)
     }
@@ -95,11 +110,13 @@ impl Lease {
                 settings.max_namespaces, settings.max_patterns
             )));
         }
-        let mut texts = all().chain(entries.iter().map(|(namespace, _)| namespace));
-        if texts.any(|text| text.len() > settings.max_length) {
+        let lengths = || all().chain(entries.iter().map(|(namespace, _)| namespace)).map(|text| text.len());
+        if lengths().any(|length| length > settings.max_length)
+            || lengths().sum::<usize>() > settings.max_bytes
+        {
             return Err(Refusal::invalid(format!(
-                "a namespace or pattern of a lease has at most {} bytes",
-                settings.max_length
+                "a namespace or pattern of a lease has at most {} bytes, and all together {}",
+                settings.max_length, settings.max_bytes
             )));
         }
         let mut lease = Self::default();
@@ -151,17 +168,27 @@ impl Lease {
     /// to be used in that form. Expiry and budget are looked at apart from this, before it.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED` when no pattern matches, or the target has no canonical form.
+    /// `PERMISSION_DENIED` when no pattern matches, or the target has no canonical form or is too long. The message
+    /// names the target, without the query of an address; one without a canonical form it does not repeat.
     pub fn check<'a>(
         &self,
         namespace: &str,
         target: &'a str,
         settings: &LeaseSettings,
     ) -> Result<Cow<'a, str>, Refusal> {
-        let denied = |why: &dyn fmt::Display| {
-            Refusal::denied(format!("{} of {} is not allowed: {why}", name(namespace), quoted(target)))
+        let refused = |why: &dyn fmt::Display| {
+            Refusal::denied(format!("{} of this target is not allowed: {why}", name(namespace)))
         };
-        let canonical = canonical_target(namespace, target).map_err(|error| denied(&error))?;
+        if target.len() > settings.max_target {
+            return Err(refused(&format_args!("it is longer than {} bytes", settings.max_target)));
+        }
+        let canonical = canonical_target(namespace, target).map_err(|error| refused(&error))?;
+        let denied = |why: &dyn fmt::Display| {
+            // Queries carry keys, which are nobody's business who reads a refusal.
+            let shown = if namespace == "net.fetch" { canonical.split('?').next() } else { None };
+            let shown = quoted(shown.unwrap_or(&canonical));
+            Refusal::denied(format!("{} of {shown} is not allowed: {why}", name(namespace)))
+        };
         match self.grant(namespace) {
             None if namespace == MODELS && settings.any_model_by_default => Ok(canonical),
             None => Err(denied(&"the lease does not have the namespace")),
@@ -172,8 +199,9 @@ impl Lease {
 
     /// The lease of a job to which a job with this one delegates (§9.4).
     ///
-    /// Each pattern must be covered by one of the same namespace here ([`Glob::is_subset`]); an equal lease is a
-    /// subset, as the draft's own example lets a child have all that is left. The currencies of its budget must be
+    /// Each pattern must be covered by one of the same namespace here ([`Glob::is_subset`], within one bound on the work
+    /// for all of them); an equal lease is a subset, as the draft's own example lets a child have all that is left. The
+    /// currencies of its budget must be
     /// named here; whether the amounts are left is for [`Accounts::reserve`](crate::Accounts::reserve) to say.
     ///
     /// What the request does not name it does not get, with one exception: where a missing `model.use` means every
@@ -183,6 +211,7 @@ impl Lease {
     /// `LEASE_SUBSET_VIOLATION` that names the first grant that is not covered.
     pub fn delegate(&self, mut request: Self, settings: &LeaseSettings) -> Result<Self, Refusal> {
         let violation = |message| Refusal::new(Code::LeaseSubsetViolation, message);
+        let mut work = WORK;
         for grant in &request.grants {
             let namespace = &*grant.namespace;
             let Some(held) = self.grant(namespace) else {
@@ -191,7 +220,11 @@ impl Lease {
                 }
                 return Err(violation(format!("the delegating lease does not have {}", name(namespace))));
             };
-            let covered = |pattern: &&Glob| held.patterns.iter().any(|parent| pattern.is_subset(parent));
+            let mut covered = |pattern: &&Glob| {
+                let mut parents = held.patterns.iter();
+                held.patterns.contains(pattern)
+                    || parents.any(|parent| pattern.is_subset_within(parent, &mut work))
+            };
             if let Some(pattern) = grant.patterns.iter().find(|pattern| !covered(pattern)) {
                 let pattern = quoted(pattern.as_str());
                 return Err(violation(format!(
@@ -238,6 +271,11 @@ impl Serialize for Lease {
         }
         map.end()
     }
+}
+
+/// Where JSON is not what it should be. The parser's own words repeat what it found, however long that is.
+fn place(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
 }
 
 /// A namespace in a message: those that are long or strange in quotes and cut.
@@ -348,14 +386,16 @@ impl Constraints {
     /// `INVALID_REQUEST` when they are no object, when `expires_at` is no time in UTC, has come already, or lies after
     /// the year 9999, which no [`Timestamp`] can.
     pub fn parse(json: &str, now: Timestamp) -> Result<Self, Refusal> {
-        let constraints: Self = serde_json::from_str(json)
-            .map_err(|error| Refusal::invalid(format!("lease_constraints: {error}")))?;
-        match constraints.expires_at {
-            Some(expires_at) if expires_at <= now => {
-                Err(Refusal::invalid(format!("expires_at {} has passed", expires_at.exact_text())))
-            }
-            _ => Ok(constraints),
+        let ConstraintTexts { expires_at } = serde_json::from_str(json).map_err(|error| {
+            Refusal::invalid(format!("lease_constraints are no object with a text: {}", place(&error)))
+        })?;
+        let Some(text) = expires_at else { return Ok(Self::default()) };
+        let expires_at =
+            Timestamp::parse(&text).map_err(|error| Refusal::invalid(format!("expires_at is {error}")))?;
+        if expires_at <= now {
+            return Err(Refusal::invalid(format!("expires_at {} has passed", expires_at.exact_text())));
         }
+        Ok(Self { expires_at: Some(expires_at) })
     }
 
     /// Those of a job to which a job with these delegates: its own end, or, without one, this one's (§9.4).
@@ -395,37 +435,32 @@ impl Serialize for Constraints {
     }
 }
 
-impl<'de> Deserialize<'de> for Constraints {
-    /// Of the form alone; [`Constraints::parse`] looks at the time too.
+/// The object as it stands; a derived reader would take a list for one too.
+struct ConstraintTexts<'a> {
+    expires_at: Option<Cow<'a, str>>,
+}
+
+impl<'de> Deserialize<'de> for ConstraintTexts<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
         impl<'de> Visitor<'de> for Object {
-            type Value = Constraints;
+            type Value = ConstraintTexts<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Constraints, A::Error> {
-                let mut constraints = Constraints::default();
-                let mut seen = false;
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConstraintTexts<'de>, A::Error> {
+                let mut expires_at = None;
                 while let Some(Text(key)) = map.next_key()? {
                     if key != "expires_at" {
                         map.next_value::<IgnoredAny>()?;
-                        continue;
-                    }
-                    if std::mem::replace(&mut seen, true) {
+                    } else if expires_at.replace(map.next_value::<Option<Text<'de>>>()?).is_some() {
                         return Err(A::Error::duplicate_field("expires_at"));
                     }
-                    if let Some(Text(text)) = map.next_value::<Option<Text<'de>>>()? {
-                        let time = Timestamp::parse(&text);
-                        let time =
-                            time.map_err(|error| A::Error::custom(format_args!("expires_at is {error}")))?;
-                        constraints.expires_at = Some(time);
-                    }
                 }
-                Ok(constraints)
+                Ok(ConstraintTexts { expires_at: expires_at.flatten().map(|Text(text)| text) })
             }
         }
 
@@ -439,8 +474,14 @@ mod tests {
 
     use super::*;
 
-    const SETTINGS: LeaseSettings =
-        LeaseSettings { max_namespaces: 4, max_patterns: 6, max_length: 40, any_model_by_default: true };
+    const SETTINGS: LeaseSettings = LeaseSettings {
+        max_namespaces: 4,
+        max_patterns: 6,
+        max_length: 40,
+        max_bytes: 100,
+        max_target: 100,
+        any_model_by_default: true,
+    };
     const CLOSED: LeaseSettings = LeaseSettings { any_model_by_default: false, ..SETTINGS };
 
     fn lease(json: &str) -> Lease {
@@ -494,6 +535,10 @@ mod tests {
             (r#"{"a":["1","2","3","4"],"b":["5","6","7"]}"#, "at most 4 namespaces and 6 patterns"),
             (r#"{"a":["12345678901234567890123456789012345678901"]}"#, "at most 40 bytes"),
             (r#"{"12345678901234567890123456789012345678901":[]}"#, "at most 40 bytes"),
+            (
+                r#"{"a":["123456789012345678901234567890","123456789012345678901234567890","1234567890123456789012345678901234567890"]}"#,
+                "all together 100",
+            ),
         ] {
             assert!(invalid(json).contains(says), "{json}: {}", invalid(json));
         }
@@ -516,7 +561,8 @@ mod tests {
         for (namespace, target, says) in [
             ("fs.read", "/workspace/../etc/passwd", "no pattern"),
             ("fs.read", "/workspace/%2e%2e/etc/passwd", "no pattern"),
-            ("fs.read", "/workspace/%252e%252e/etc/passwd", "an encoded"),
+            ("fs.read", "/workspace/%252e%252e/etc/passwd", "of this target is not allowed: an encoded"),
+            ("fs.read", "/workspace/../etc/./passwd", "\"/etc/passwd\""),
             ("fs.read", "workspace/a", "must begin with"),
             ("fs.write", "/workspace/a", "does not have the namespace"),
             ("tool.call", "fetch.web", "no pattern"),
@@ -526,8 +572,38 @@ mod tests {
             let refused = check(namespace, target).unwrap_err();
             assert!(refused.starts_with(namespace) && refused.contains(says), "{refused}");
         }
-        let long = lease.check("x\n", &"y".repeat(100_000), &CLOSED).unwrap_err();
+        let long = lease.check("x\n", &"y".repeat(100), &CLOSED).unwrap_err();
         assert!(long.message.len() < 200 && long.message.starts_with("\"x\\n\""), "{long}");
+        let longer = lease.check("x-a.b", &"y".repeat(101), &CLOSED).unwrap_err();
+        assert!(longer.message.contains("longer than 100 bytes"), "{longer}");
+    }
+
+    #[test]
+    fn a_refusal_repeats_no_key_and_nothing_long() {
+        let lease = lease(r#"{"net.fetch":["https://example.com/**"]}"#);
+        for target in [
+            "https://other.example/a?api_key=hunter2#hunter2",
+            "https://me:hunter2@example.com/",
+            "https://example.com/a b?hunter2",
+        ] {
+            let refusal = lease.check("net.fetch", target, &SETTINGS).unwrap_err();
+            assert!(!refusal.message.contains("hunter2"), "{refusal}");
+        }
+        let refusal = lease.check("net.fetch", "https://Other.example/a?b", &SETTINGS).unwrap_err();
+        assert!(refusal.message.contains("\"https://other.example/a\""), "{refusal}");
+        let long = "x".repeat(100_000);
+        for json in [
+            format!("\"{long}\""),
+            format!("{{\"a\":\"{long}\"}}"),
+            format!("{{\"expires_at\":[\"{long}\"]}}"),
+        ] {
+            assert!(invalid(&json).len() < 200);
+            assert!(
+                Constraints::parse(&json, Timestamp::EPOCH)
+                    .map_or_else(|refusal| refusal.message.len(), |_| 0)
+                    < 200
+            );
+        }
     }
 
     #[test]
@@ -580,6 +656,20 @@ mod tests {
         }
         let unbounded = lease("{}").delegate(lease(r#"{"cost.budget":["USD:1"]}"#), &SETTINGS);
         assert_eq!(unbounded.unwrap_err().code, Code::LeaseSubsetViolation);
+    }
+
+    #[test]
+    fn comparing_two_large_leases_does_not_take_long() {
+        let settings = LeaseSettings::default();
+        // Nine thousand pairs, each of which is worth the bound of one comparison.
+        let patterns = |star: &str| {
+            let pattern = |at: usize| format!("\"{star}a{}{at}\"", "?".repeat(90));
+            format!("{{\"x\":[{}]}}", (0..95).map(pattern).collect::<Vec<_>>().join(","))
+        };
+        let [child, parent] = ["*", "**"].map(|star| Lease::parse(&patterns(star), &settings).unwrap());
+        let refusal = parent.delegate(child, &settings).unwrap_err();
+        assert!(refusal.message.contains("is not covered"), "the safe answer: {refusal}");
+        assert!(parent.delegate(parent.clone(), &settings).is_ok());
     }
 
     #[test]
