@@ -156,6 +156,12 @@ impl Refusal {
         Self::new(Code::PermissionDenied, message)
     }
 
+    /// `INVALID_REQUEST` for JSON that is none, or that `what` does not have.
+    pub(crate) fn of_json(what: &str, error: &serde_json::Error) -> Self {
+        // The parser's words repeat what it found, however long that is.
+        Self::invalid(format!("{}: {}", cut(what), cut(&error.to_string())))
+    }
+
     /// With these details.
     #[must_use]
     pub fn with_details(mut self, details: Box<RawValue>) -> Self {
@@ -187,6 +193,11 @@ pub(crate) fn quoted(text: &str) -> String {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
     }
+}
+
+/// What a peer wrote, at most 200 characters of it.
+pub(crate) fn cut(text: &str) -> String {
+    text.chars().take(200).collect()
 }
 
 #[cfg(test)]

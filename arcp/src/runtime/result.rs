@@ -1,0 +1,110 @@
+//! Results that are streamed (ARCP §8.4).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::job::Outcome;
+use super::{JobKey, Runtime};
+use crate::error::{Code, Refusal};
+use crate::features::Feature;
+use crate::message::{Chunk, Encoding, FinalStatus};
+use crate::text::Text;
+
+/// A result that is being streamed.
+#[derive(Debug)]
+pub(super) struct Streaming {
+    id: String,
+    chunks: u64,
+    /// Bytes so far.
+    size: usize,
+    /// The last part has come.
+    done: bool,
+    /// As the first part was written: one result has one, wherever that can be.
+    encoding: Encoding,
+    /// What has come, where the client does not know parts.
+    gathered: Option<Vec<u8>>,
+}
+
+/// A result that was streamed, and is whole.
+pub(super) enum Whole {
+    Streamed {
+        id: String,
+        size: u64,
+    },
+    /// As JSON.
+    Gathered(String),
+}
+
+impl Runtime {
+    /// A part of a job's result.
+    pub(super) fn stream(&mut self, key: JobKey, data: &[u8], more: bool) -> Result<(), Refusal> {
+        let id = format!("res_{}", self.ulid());
+        let (max_chunk, max_result) = (self.settings.max_chunk, self.settings.max_result);
+        let Some(job) = self.jobs.get_mut(&key) else { return Ok(()) };
+        let text = std::str::from_utf8(data).ok();
+        let knows_parts = match self.sessions.get(&job.session) {
+            Some(session) => session.features.contains(Feature::ResultChunk),
+            None => true,
+        };
+        let streaming = job.streaming.get_or_insert_with(|| Streaming {
+            id,
+            chunks: 0,
+            size: 0,
+            done: false,
+            encoding: if text.is_some() { Encoding::Utf8 } else { Encoding::Base64 },
+            gathered: (!knows_parts).then(Vec::new),
+        });
+        if streaming.done {
+            return Err(Refusal::invalid("the last part of the result has come already"));
+        }
+        // One that is gathered has to fit a frame in the end.
+        let most = if streaming.gathered.is_some() { self.settings.max_body } else { max_result };
+        if data.len() > max_chunk || streaming.size.saturating_add(data.len()) > most {
+            let what = if data.len() > max_chunk { "a part of the result" } else { "the result" };
+            let why = Refusal::new(Code::InternalError, format!("{what} is larger than the runtime allows"));
+            self.end_job(key, &Outcome::Failed(FinalStatus::Error, &why));
+            return Err(why);
+        }
+        streaming.size += data.len();
+        streaming.done = !more;
+        if let Some(gathered) = &mut streaming.gathered {
+            gathered.extend_from_slice(data);
+            return Ok(());
+        }
+        // A part that is no text cannot be written as one.
+        let (encoding, data) = match (streaming.encoding, text) {
+            (Encoding::Utf8, Some(text)) => (Encoding::Utf8, Text::from(text)),
+            _ => (Encoding::Base64, Text::from(STANDARD.encode(data))),
+        };
+        let chunk = Chunk {
+            result_id: Text::from(streaming.id.clone()),
+            chunk_seq: streaming.chunks,
+            data,
+            encoding,
+            more,
+        };
+        streaming.chunks += 1;
+        if let Ok(body) = serde_json::value::to_raw_value(&chunk) {
+            self.say(key, "result_chunk", &body, None, Some(Feature::ResultChunk));
+        }
+        Ok(())
+    }
+
+    /// The result that a job has streamed, whole; `None` where it has streamed nothing. A stream that its agent did not
+    /// end is ended.
+    pub(super) fn streamed(&mut self, key: JobKey) -> Result<Option<Whole>, Refusal> {
+        let is_open = |streaming: &Streaming| !streaming.done;
+        if self.jobs.get(&key).and_then(|job| job.streaming.as_ref()).is_some_and(is_open) {
+            self.stream(key, b"", false)?;
+        }
+        let streaming = self.jobs.get_mut(&key).and_then(|job| job.streaming.take());
+        Ok(streaming.map(|streaming| match streaming.gathered {
+            None => Whole::Streamed { id: streaming.id, size: streaming.size as u64 },
+            // Bytes that are no text go as base64, as a part of them would have.
+            Some(bytes) => {
+                let text = String::from_utf8(bytes).unwrap_or_else(|error| STANDARD.encode(error.as_bytes()));
+                Whole::Gathered(serde_json::to_string(&text).unwrap_or_default())
+            }
+        }))
+    }
+}
