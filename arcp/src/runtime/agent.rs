@@ -243,12 +243,11 @@ impl Runtime {
         now_us: u64,
     ) -> Result<(), Refusal> {
         self.tick(now_us);
-        self.running(key)?;
-        let streamed = self.streamed(key)?;
-        if let (Some(_), Some(_)) = (&streamed, result) {
+        let job = self.running(key)?;
+        if job.streaming.is_some() && result.is_some() {
             return Err(Refusal::invalid("the result was streamed: there is no other beside it (§8.4)"));
         }
-        match streamed {
+        match self.streamed(key)? {
             Some(super::result::Whole::Streamed { id, size }) => {
                 self.end_job(key, &Outcome::Streamed { id: &id, size, summary });
             }

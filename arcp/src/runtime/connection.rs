@@ -1,6 +1,7 @@
 //! Connections: frames in, the hello, heartbeats, the end (ARCP §6).
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -14,7 +15,6 @@ use crate::features::Feature;
 use crate::message::{Close, Ping, Pong, SessionError, kind};
 use crate::text::Text;
 
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) phase: Phase,
     /// Frames that are about no event; each leaves once so much is stored.
@@ -23,6 +23,16 @@ pub(super) struct Connection {
     pub(super) heard_us: u64,
     pub(super) sent_us: u64,
     pub(super) is_listed: bool,
+}
+
+/// Never what is written: it may be a secret.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("phase", &self.phase)
+            .field("frames", &self.control.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The events of one job, in its own order.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
 /// A place in what goes to the store: ascends.
@@ -30,7 +31,7 @@ impl Class {
 }
 
 /// One event.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Entry {
     /// Once so much is stored, it may be told.
     pub(super) lsn: Lsn,
@@ -39,6 +40,18 @@ pub(super) struct Entry {
     pub(super) payload: Arc<str>,
     /// What the submitting session alone may see.
     pub(super) secret: Option<Arc<str>>,
+}
+
+/// Never what it says: it may be a secret.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.payload.len();
+        f.debug_struct("Entry")
+            .field("lsn", &self.lsn)
+            .field("class", &self.class)
+            .field("bytes", &bytes)
+            .finish()
+    }
 }
 
 /// The events of a job that are in memory, and how many there were.

@@ -1,0 +1,10 @@
+//! Both engines against each other and against peers that speak by hand.
+
+mod delegation;
+mod dialects;
+mod handshake;
+mod jobs;
+mod leases;
+mod pace;
+mod results;
+mod world;
