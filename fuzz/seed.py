@@ -46,6 +46,43 @@ def traces() -> Iterator[str]:
         )
 
 
+# What the targets of ARCP begin with; their parts are of a line each.
+ARCP = {
+    "arcp_glob": [
+        "/workspace/*/src/**\n/workspace/**\n/workspace/app/src/a.rs",
+        "a*a*a*b\n*a?*\naaaaaaaa",
+        "search.*\nsearch.?eb\nsearch.web",
+    ],
+    "arcp_target": [
+        "fs.read\n/workspace/%2e%2e/./a//b/%252e\n/workspace/../**",
+        "net.fetch\nHTTPS://Example.COM:443/a/../b%20c?q=%2f#top\nhttps://*.example.com/**",
+        "net.fetch\nhttp://[2001:DB8::1]:81/\nhttp://user@127.0.0.1:80/",
+        "tool.call\nsearch.web\nsearch.*",
+    ],
+    "arcp_amount": ["5.00", "3.4499999999999996e-05", "-0.0", "USD:5\nx:10\nUSD:0.5", "1E+18"],
+    "arcp_time": [
+        "2026-05-13T19:42:13.020Z",
+        "2016-12-31T23:59:60.5Z",
+        "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "job_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "code-refactor@2.0.0",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    ],
+    "arcp_lease": [
+        '{"fs.read":["/a/**"],"cost.budget":["USD:5"]}\n'
+        '{"fs.read":["/a/*.rs"],"cost.budget":["USD:1"]}\nfs.read\n/a/b.rs',
+        '{"model.use":["small-*"],"x-a.b":[]}\n{}\nmodel.use\nsmall-1',
+        '{"net.fetch":["https://*/**"]}\n{"net.fetch":["https://h/?"]}\nnet.fetch\nhttps://h/x',
+        '{"expires_at":"2026-05-13T23:42:00Z"}\n\n\n',
+    ],
+    "arcp_json": [
+        r'{"b": 1.50e3, "a": ["\u00e4\n", true, null, {"b": -0}], "b": {}}',
+        r'[[[["\"\\"]]], 1E-400, "\ud800"]',
+    ],
+}
+
+
 def seeds() -> Iterator[tuple[str, bytes]]:
     for kind, message in messages():
         # With its own table, and behind one that the target makes up.
@@ -75,6 +112,9 @@ def seeds() -> Iterator[tuple[str, bytes]]:
             "flow_events",
             bytes([1, first, 2, 3, 4, 0, 2, 0, 0, 2, 1, 0, 3, 0, 7, 2, 3, 1, 10, 1]),
         )
+    for target, inputs in ARCP.items():
+        for text in inputs:
+            yield target, text.encode()
 
 
 def main() -> None:

@@ -289,8 +289,13 @@ mod tests {
     #[test]
     fn nothing_is_registered_twice() {
         let mut inventory = inventory();
-        for text in ["noop", "noop@1.0.0", "code-refactor", "code-refactor@2.0.0"] {
-            assert_eq!(inventory.register(agent(text)).unwrap_err().code, Code::InvalidRequest, "{text}");
+        for (text, says) in [
+            ("noop", "noop is registered already"),
+            ("noop@1.0.0", "noop is registered without a version"),
+            ("code-refactor", "code-refactor is registered with versions"),
+            ("code-refactor@2.0.0", "code-refactor@2.0.0 is registered already"),
+        ] {
+            assert_eq!(inventory.register(agent(text)), Err(Refusal::invalid(says)));
         }
         assert_eq!(inventory.len(), 2);
     }

@@ -366,5 +366,6 @@ mod tests {
         ] {
             assert_ne!(one, other);
         }
+        assert_ne!(of(&[("a", "12")]), of(&[("a1", "2")]), "where a name ends is part of it");
     }
 }

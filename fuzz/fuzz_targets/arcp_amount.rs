@@ -20,11 +20,16 @@ fuzz_target!(|text: &str| {
             let shown: f64 = amount.text().parse().expect("so is this");
             assert!((float.abs() - shown).abs() <= float.abs() * 1e-15, "{text} {amount}");
         }
-        Err(AmountError::TooFine) => assert!(rounded.is_ok_and(|above| above > Amount::ZERO) || rounded == Err(AmountError::TooLarge)),
+        Err(AmountError::TooFine) => {
+            assert!(rounded.is_ok_and(|above| above > Amount::ZERO) || rounded == Err(AmountError::TooLarge))
+        }
         Err(error) => assert_eq!(rounded, Err(error)),
     }
     if exact == Err(AmountError::Syntax) {
-        assert!(serde_json::from_str::<f64>(text.trim_ascii()).is_err() || text != text.trim_ascii(), "{text}");
+        assert!(
+            serde_json::from_str::<f64>(text.trim_ascii()).is_err() || text != text.trim_ascii(),
+            "{text}"
+        );
     }
     if let Ok(amounts) = Amounts::parse(text.split('\n')) {
         let json = serde_json::to_string(&amounts).expect("amounts are numbers");

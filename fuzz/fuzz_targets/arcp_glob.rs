@@ -9,7 +9,8 @@ const SHORT: usize = 12;
 
 fn oracle(pattern: &[char], target: &[char]) -> bool {
     let any = |rest: &[char], across: bool| {
-        let stop = target.iter().position(|&character| character == '/').filter(|_| !across).unwrap_or(target.len());
+        let stop =
+            target.iter().position(|&character| character == '/').filter(|_| !across).unwrap_or(target.len());
         (0..=stop).any(|taken| oracle(rest, &target[taken..]))
     };
     match pattern {

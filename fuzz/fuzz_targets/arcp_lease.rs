@@ -17,7 +17,8 @@ fuzz_target!(|text: &str| {
         let written = serde_json::to_string(&lease).expect("a lease is JSON");
         assert_eq!(Lease::parse(&written, &settings).as_ref(), Ok(&lease));
         assert!(lease.delegate(lease.clone(), &settings).is_ok(), "an equal lease is a subset");
-        let Some(child) = Lease::parse(asked, &settings).ok().and_then(|child| lease.delegate(child, &settings).ok())
+        let Some(child) =
+            Lease::parse(asked, &settings).ok().and_then(|child| lease.delegate(child, &settings).ok())
         else {
             continue;
         };
@@ -26,7 +27,11 @@ fuzz_target!(|text: &str| {
             assert!(allowed.is_err() || lease.check(namespace, target, &settings) == allowed, "{namespace}");
         }
         if let Some(budget) = child.budget() {
-            assert!(budget.iter().all(|(currency, _)| lease.budget().is_some_and(|own| own.get(currency).is_some())));
+            assert!(
+                budget
+                    .iter()
+                    .all(|(currency, _)| lease.budget().is_some_and(|own| own.get(currency).is_some()))
+            );
         }
     }
 });
