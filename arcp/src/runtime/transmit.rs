@@ -26,6 +26,12 @@ impl Frames {
         starts.zip(&self.ends).filter_map(|(start, end)| self.bytes.get(start..*end))
     }
 
+    /// Appends a whole frame.
+    pub fn push(&mut self, frame: &[u8]) {
+        self.bytes.extend_from_slice(frame);
+        self.end();
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

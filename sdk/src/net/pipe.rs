@@ -4,10 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
 
 use super::{Address, ClientTls, ConnectError, ServerTls, TlsError};
 
@@ -58,16 +57,10 @@ impl Pipe {
             Address::Unix(path) => Ok(Self::unix(UnixStream::connect(path).await?)),
             Address::Tcp(at) => Ok(Self::tcp(TcpStream::connect(at).await?)?),
             Address::Tls(at) => {
-                let Some(ClientTls(config)) = tls else {
-                    return Err(TlsError("no certificate is trusted: set the roots".into()).into());
-                };
                 let host = at.rsplit_once(':').map_or(at.as_str(), |(host, _)| host);
-                let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-                let name = ServerName::try_from(name).map_err(|error| TlsError(error.to_string()))?;
                 let stream = TcpStream::connect(at).await?;
                 stream.set_nodelay(true)?;
-                let stream = TlsConnector::from(Arc::clone(config)).connect(name, stream).await?;
-                Ok(Self::any(stream))
+                Ok(Self::any(ClientTls::connect::<ConnectError>(tls, stream, host).await?))
             }
         }
     }

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// What is wrong with a certificate, a key, or the peer's.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +50,20 @@ impl ServerTls {
 }
 
 impl ClientTls {
+    /// Speaks TLS on a connection to this host: a name, or an address, also in brackets.
+    pub(crate) async fn connect<E: From<TlsError> + From<std::io::Error>>(
+        tls: Option<&Self>,
+        stream: TcpStream,
+        host: &str,
+    ) -> Result<TlsStream<TcpStream>, E> {
+        let Some(Self(config)) = tls else {
+            return Err(TlsError("no certificate is trusted: set the roots".into()).into());
+        };
+        let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(name).map_err(wrong)?;
+        Ok(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?)
+    }
+
     /// Trusts the certificates of this PEM file, and what they have signed.
     ///
     /// # Errors

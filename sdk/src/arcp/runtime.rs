@@ -1,0 +1,189 @@
+//! A runtime: agents, and who may call them.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use ixt_arcp::runtime::{Audit, Issued, Runtime as Engine, Settings, Stats};
+use ixt_arcp::{AgentRef, Inventory, Lease, Refusal, Timestamp};
+use serde::Serialize;
+
+use super::context::JobContext;
+use super::driver::{AuditFn, Driver};
+use super::{Transport, Verifier};
+use crate::net::clock::Clock;
+
+/// What an agent gives at last.
+pub(super) struct Given {
+    /// As JSON; `None` where it was streamed.
+    pub(super) result: Option<String>,
+    pub(super) summary: Option<String>,
+}
+
+/// An agent, as it is kept.
+pub(super) type AgentFn =
+    Arc<dyn Fn(JobContext) -> Pin<Box<dyn Future<Output = Result<Given, Refusal>> + Send>> + Send + Sync>;
+
+/// Makes and revokes credentials of upstream services (ARCP §9.8).
+pub trait Issuer: Send + Sync + 'static {
+    /// Makes credentials for a job, held to its lease, its end and its budget: currency and amount.
+    ///
+    /// # Errors
+    /// Why the job cannot be: its submit is refused with that.
+    fn issue<'a>(
+        &'a self,
+        job_id: &'a str,
+        lease: &'a Lease,
+        expires_at: Option<Timestamp>,
+        budget: &'a [(String, String)],
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<Issued>, Refusal>> + Send + 'a>>;
+
+    /// Revokes a credential; whether that worked. Where not, it is asked again.
+    fn revoke<'a>(
+        &'a self,
+        job_id: &'a str,
+        credential: &'a str,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+}
+
+/// Describes a runtime.
+#[must_use = "a runtime serves nobody before it is built"]
+pub struct RuntimeBuilder {
+    settings: Settings,
+    agents: Vec<(String, AgentFn)>,
+    restartable: HashSet<String>,
+    verifier: Option<Box<dyn Verifier>>,
+    issuer: Option<Box<dyn Issuer>>,
+    audit: Option<AuditFn>,
+}
+
+impl RuntimeBuilder {
+    /// An agent: `name`, or `name@version`; the version that is added last is the default. It runs in a task of its own
+    /// for each job, which is stopped when the job ends under it. What it gives is the job's result; [`()`] where it
+    /// has streamed one.
+    pub fn agent<F, R, T>(mut self, agent: &str, run: F) -> Self
+    where
+        F: Fn(JobContext) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<T, Refusal>> + Send + 'static,
+        T: Serialize,
+    {
+        let run: AgentFn = Arc::new(move |context: JobContext| {
+            let streams = context.streams();
+            let run = run(context);
+            Box::pin(async move {
+                let given = run.await?;
+                let result = serde_json::to_string(&given)
+                    .map_err(|error| Refusal::invalid(format!("the agent's result: {error}")))?;
+                let streamed = streams.load(std::sync::atomic::Ordering::Acquire);
+                Ok(Given { result: (!streamed).then_some(result), summary: None })
+            })
+        });
+        self.agents.push((agent.to_owned(), run));
+        self
+    }
+
+    /// Jobs of this agent, by its name, are started again where the runtime ended under them.
+    pub fn restartable(mut self, name: &str) -> Self {
+        self.restartable.insert(name.to_owned());
+        self
+    }
+
+    /// Tells whose tokens are. Without one nobody gets in.
+    pub fn verifier(mut self, verifier: impl Verifier) -> Self {
+        self.verifier = Some(Box::new(verifier));
+        self
+    }
+
+    /// Makes credentials for jobs.
+    pub fn issuer(mut self, issuer: impl Issuer) -> Self {
+        self.settings.credentials = true;
+        self.issuer = Some(Box::new(issuer));
+        self
+    }
+
+    /// Hears what is to be audited.
+    pub fn audit(mut self, told: impl Fn(Audit) + Send + Sync + 'static) -> Self {
+        self.audit = Some(Box::new(told));
+        self
+    }
+
+    /// Changes settings.
+    pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// The runtime. It needs tokio.
+    ///
+    /// # Errors
+    /// `INVALID_REQUEST` for an agent whose name is none, or that is there twice.
+    pub fn build(self) -> Result<Runtime, Refusal> {
+        let mut inventory = Inventory::default();
+        for (agent, _) in &self.agents {
+            inventory.register(AgentRef::parse(agent)?)?;
+        }
+        let clock = Clock::new();
+        let engine = Engine::new(self.settings, inventory, seed(), clock.now_us());
+        let agents = self.agents.into_iter().collect::<HashMap<_, _>>();
+        let nobody = |_: String| {
+            std::future::ready(Err(Refusal::new(ixt_arcp::Code::Unauthenticated, "nobody gets in")))
+        };
+        let verifier = self.verifier.unwrap_or_else(|| Box::new(nobody));
+        Ok(Runtime(Driver::new(engine, clock, agents, verifier, self.issuer, self.audit)))
+    }
+}
+
+/// A runtime that serves agents to clients. Cheap to clone: all are the same one.
+#[derive(Clone)]
+pub struct Runtime(pub(super) Arc<Driver>);
+
+impl Runtime {
+    /// Describes a runtime.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder {
+            settings: Settings::default(),
+            agents: Vec::new(),
+            restartable: HashSet::new(),
+            verifier: None,
+            issuer: None,
+            audit: None,
+        }
+    }
+
+    /// Serves a client on a connection of any kind, until either ends it.
+    pub fn serve(&self, transport: Transport) -> tokio::task::JoinHandle<()> {
+        tokio::spawn(Arc::clone(&self.0).serve(transport))
+    }
+
+    /// Serves one client on standard input and output, until it is gone (ARCP §4).
+    pub async fn serve_stdio(&self) {
+        Arc::clone(&self.0).serve(Transport::stdio()).await;
+    }
+
+    /// What has passed.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.with(|engine, _| engine.stats())
+    }
+
+    /// Ends every connection, once what waits is written. Jobs go on as long as the process does.
+    pub fn close(&self) {
+        self.0.close_all();
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").finish_non_exhaustive()
+    }
+}
+
+/// What ids and tokens are made of.
+pub(super) fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    let (one, other) = seed.split_at_mut(16);
+    one.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    other.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    seed
+}
