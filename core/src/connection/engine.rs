@@ -38,6 +38,8 @@ pub struct Connection {
     pub(super) heard_us: u64,
     /// When the last ping went, so that a quiet peer gets one and not many.
     pub(super) pinged_us: u64,
+    /// Until when the peer's hello must be here.
+    pub(super) hello_by_us: Option<u64>,
     pub(super) opens: Bucket,
     pub(super) violations: Bucket,
     pub(super) away: Away,
@@ -113,6 +115,7 @@ impl Connection {
             now_us,
             heard_us: now_us,
             pinged_us: now_us,
+            hello_by_us: config.hello_ms().map(|ms| now_us + u64::from(ms) * 1000),
             opens: Bucket::new(config.max_opens, config.max_opens),
             violations: Bucket::new(config.max_violations, 1),
             away: Away::default(),

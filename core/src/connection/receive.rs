@@ -319,6 +319,7 @@ impl Connection {
                 }
                 self.limits = self.config.settings().agreed(&peer);
                 self.peer = Some(peer);
+                self.hello_by_us = None;
                 self.events.push_back(Event::Established { peer, software });
             }
             Ok(Said::Pong(left_us)) => {
