@@ -75,6 +75,11 @@ def seeds() -> Iterator[tuple[str, bytes]]:
             "flow_events",
             bytes([1, first, 2, 3, 4, 0, 2, 0, 0, 2, 1, 0, 3, 0, 7, 2, 3, 1, 10, 1]),
         )
+    # So are inputs of these: settings, then steps. Any bytes are a run.
+    for seed in range(64):
+        noise = hashlib.shake_256(bytes([seed])).digest(64 + 24 * seed)
+        yield "connection", bytes([seed % 2]) + noise
+        yield "host", noise
 
 
 def main() -> None:
