@@ -117,10 +117,10 @@ impl Connection {
         }
         let silent_us = now_us.saturating_sub(self.heard_us);
         let passed = |ms: u32, us: u64| ms != 0 && us >= u64::from(ms) * 1000;
-        if self.hello_by_us.is_some_and(|by| now_us >= by) {
-            self.finish(EndReason::Idle, "the peer said no hello".to_owned(), By::Local);
-        } else if passed(self.config.idle_ms, silent_us) {
+        if passed(self.config.idle_ms, silent_us) {
             self.finish(EndReason::Idle, "the peer was silent for too long".to_owned(), By::Local);
+        } else if self.hello_by_us.is_some_and(|by| now_us >= by) {
+            self.finish(EndReason::Idle, "the peer said no hello".to_owned(), By::Local);
         } else if passed(self.config.keepalive_ms, now_us.saturating_sub(self.heard_us.max(self.pinged_us))) {
             self.ping();
         }
