@@ -115,6 +115,11 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     for target, inputs in ARCP.items():
         for text in inputs:
             yield target, text.encode()
+    # So are inputs of these: settings, then steps. Any bytes are a run.
+    for seed in range(64):
+        noise = hashlib.shake_256(bytes([seed])).digest(64 + 24 * seed)
+        yield "connection", bytes([seed % 2]) + noise
+        yield "host", noise
 
 
 def main() -> None:

@@ -234,3 +234,22 @@ fn printing_shows_no_body() {
     let shown = format!("{secret:?}");
     assert!(shown.contains("6 bytes") && !shown.contains("canary") && !shown.contains("hidden"), "{shown}");
 }
+
+#[test]
+fn a_context_without_a_canonical_form_is_another_one() {
+    // Of a later schema, with pointers that share so many words that it cannot be copied within the limits.
+    let hex = concat!(
+        "020000000c000000090000000a0000000000000000000300360000000200000046000000020000003600000000000000",
+        "0001020000000000616c6963650000002200000002000000010000006200000002000000020000000000000001000100",
+        "120000000200000000000000010001000000000000000000460000000000000000000000000001005600000000000000",
+        "726573697a6500002200000000000000010000001a0000002a00000000000000010000003800000006000c0000000000",
+        "2e0000000100000005000000020000003e000000010000007b227769647468223a36347d000000000200000001000000",
+        "00000000000003002200000001000000010000003a000000",
+    );
+    let bytes = from_hex(hex).unwrap();
+    let payload = HandlePayload::decode(&bytes).unwrap();
+    assert!(HandlePayloadRef::accept(&bytes, &payload.context, Limits::DEFAULT).is_ok());
+    let other = InvocationContext::builder().source_module("another").build().unwrap();
+    let refused = HandlePayloadRef::accept(&bytes, &other, Limits::DEFAULT).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidArgument);
+}

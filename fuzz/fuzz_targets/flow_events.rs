@@ -12,6 +12,7 @@ use ixt_core::stream::{
     CancelReason, CloseReason, Frame, FrameBody, FrameRef, InteractionKind, StreamErrorCode, StreamFrame,
     StreamId, UnknownFrame,
 };
+use ixt_fuzz::input::Input;
 use ixt_fuzz::model::{
     Answer, Context, DEADLINE, End, MAX_PAYLOAD, Model, Output, Peer, Seen, Sent, Setting, Step,
 };
@@ -24,40 +25,13 @@ fuzz_target!(|data: &[u8]| {
     if input.byte() & 1 == 0 { hostile_peer(&mut input) } else { two_ends(&mut input) }
 });
 
-/// The fuzzer's bytes, and zeros past their end.
-struct Input<'a>(&'a [u8]);
+fn context(input: &mut Input<'_>) -> Context {
+    [Context::Empty, Context::Empty, Context::Deadline, Context::Malformed][input.below(4)]
+}
 
-impl Input<'_> {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        *first
-    }
-
-    /// Small numbers, and those around the bounds.
-    fn number(&mut self) -> u32 {
-        match self.byte() {
-            255 => u32::MAX,
-            254 => 1 << 31,
-            253 => (1 << 31) - 1,
-            252 => (1 << 31) - 2,
-            251 => 1 << 30,
-            small => u32::from(small % 16),
-        }
-    }
-
-    fn context(&mut self) -> Context {
-        [Context::Empty, Context::Empty, Context::Deadline, Context::Malformed][usize::from(self.byte() % 4)]
-    }
-
-    fn config(&mut self) -> (Option<u32>, u32) {
-        let window = Some(self.number()).filter(|frames| (1..1 << 31).contains(frames));
-        (window, self.number().min((1 << 31) - 1))
-    }
+fn settings(input: &mut Input<'_>) -> (Option<u32>, u32) {
+    let window = Some(input.number()).filter(|frames| (1..1 << 31).contains(frames));
+    (window, input.number().min((1 << 31) - 1))
 }
 
 fn id() -> StreamId {
@@ -75,7 +49,7 @@ fn config(window: Option<u32>, agreed: u32) -> Config {
 fn hostile_peer(input: &mut Input<'_>) {
     let first = input.byte();
     let (opener, kind) = (first & 1 == 1, u16::from(first >> 1 & 3));
-    let (window, agreed) = input.config();
+    let (window, agreed) = settings(input);
     let setting = Setting { opener, kind, window, agreed };
     let kind = InteractionKind::from_raw(kind);
     let mut model = Model::new(setting);
@@ -94,7 +68,7 @@ fn hostile_peer(input: &mut Input<'_>) {
 
 fn step(input: &mut Input<'_>, engine: &Stream) -> Step {
     match input.byte() % 24 {
-        0 | 1 => Step::Open { credit: input.number(), context: input.context() },
+        0 | 1 => Step::Open { credit: input.number(), context: context(input) },
         2 | 3 => Step::Send { length: usize::from(input.byte()) % (MAX_PAYLOAD + 2) },
         4 => Step::SendWith { ticket: u64::from(input.byte() % 8), length: usize::from(input.byte()) % 6 },
         5 | 6 => Step::Wait,
@@ -109,7 +83,7 @@ fn step(input: &mut Input<'_>, engine: &Stream) -> Step {
             14 | 15 => Peer::Open {
                 kind: u16::from(input.byte() % 5),
                 credit: input.number(),
-                context: input.context(),
+                context: context(input),
             },
             // Mostly the number that is due.
             16..=18 => {
@@ -357,10 +331,10 @@ impl Endpoint {
 
 fn two_ends(input: &mut Input<'_>) {
     let kind = InteractionKind::from_raw(u16::from(input.byte() % 4));
-    let (window, agreed) = input.config();
+    let (window, agreed) = settings(input);
     let initial = input.number().min((1 << 31) - 1);
     let context = bytes_of([Context::Empty, Context::Deadline][usize::from(input.byte() % 2)]);
-    let mut opener = Endpoint::new(Stream::opener(kind, config(input.config().0, agreed)));
+    let mut opener = Endpoint::new(Stream::opener(kind, config(settings(input).0, agreed)));
     let mut responder = Endpoint::new(Stream::responder(config(window, agreed)));
     let one = |exactly: bool, frames: u32| if exactly { 1 } else { u64::from(frames) };
     opener.granted = one(matches!(kind, InteractionKind::Unary | InteractionKind::ClientStream), initial);

@@ -21,6 +21,9 @@ impl Host {
             let open: FrameRef<'_> = Frame::open(id, InteractionKind::Unary, 0, context);
             let Ok(open) = open.encode() else { continue };
             let Some(link) = self.links.get_mut(to).filter(|link| !link.away) else { continue };
+            if payload.len() > link.connection.limits().max_payload() {
+                continue;
+            }
             let Ok(key) = link.connection.relay_open(&open) else { continue };
             link.halves.insert(key, Half::Unread);
             self.send_whole(to, key, id, payload);

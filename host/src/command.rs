@@ -41,6 +41,22 @@ pub(crate) enum Later {
     Done(bool),
 }
 
+impl Later {
+    pub(crate) fn as_command(&self) -> Command<'_> {
+        match self {
+            Self::Data(bytes, is_close) => Command::Data(bytes, *is_close),
+            Self::Control(bytes, is_last) => Command::Control(bytes, *is_last),
+            Self::Grant(frames) => Command::Grant(*frames),
+            Self::Done(drops) => Command::Done(*drops),
+        }
+    }
+
+    /// Whether its stream is over with it.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Control(_, true) | Self::Done(_))
+    }
+}
+
 pub(crate) fn apply(connection: &mut Connection, key: Key, command: Command<'_>) {
     match command {
         Command::Data(bytes, is_close) => connection.relay_data(key, bytes, is_close),

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::audit::Refusal;
-use crate::command::{Command, Later, Reading, apply};
+use crate::command::{Later, Reading, apply};
 use crate::ended::EndedStream;
 use crate::ends::{LinkId, RouteId, Side};
 use crate::link::{Half, Link, Links, Peer};
@@ -102,17 +102,23 @@ impl Host {
     pub fn receive(&mut self, link: LinkId, read: &[u8], now_us: u64) {
         self.now_us = self.now_us.max(now_us);
         let mut at = 0;
-        while let Some(opened) = self.read(link, read, &mut at) {
-            let bytes = std::mem::take(&mut self.opening);
-            self.opened(link, opened, &bytes);
-            self.opening = bytes;
+        loop {
+            match self.read(link, read, &mut at) {
+                Read::Opened(stream) => {
+                    let bytes = std::mem::take(&mut self.opening);
+                    self.opened(link, stream, &bytes);
+                    self.opening = bytes;
+                }
+                Read::Answered(stream) => self.bound_local(link, stream),
+                Read::All => break,
+            }
         }
         self.list(link);
     }
 
-    /// Reads until a stream is opened, which is decided with no connection out of its place.
-    fn read(&mut self, id: LinkId, read: &[u8], at: &mut usize) -> Option<Key> {
-        let mut link = self.links.take(id)?;
+    /// Reads until something is to be done with no connection out of its place.
+    fn read(&mut self, id: LinkId, read: &[u8], at: &mut usize) -> Read {
+        let Some(mut link) = self.links.take(id) else { return Read::All };
         self.reading = Some(Reading {
             link: id,
             halves: std::mem::take(&mut link.halves),
@@ -121,17 +127,28 @@ impl Host {
             answered: 0,
             pumps: std::mem::take(&mut self.pumps),
         });
-        let mut opened = None;
+        let mut come_to = Read::All;
         let mut ended = false;
-        {
+        loop {
+            let mut again = false;
             let mut incoming = link.connection.receive(read.get(*at..).unwrap_or_default(), self.now_us);
             while let Some(event) = incoming.next() {
                 match event {
-                    Event::Relay { stream, bytes } if self.relay(id, stream, bytes) => {}
+                    Event::Relay { stream, bytes } if self.relay(id, stream, bytes) => {
+                        // A stream that it has ended makes room for the next one that it opens.
+                        again = self.later.iter().any(|(_, later)| later.is_end());
+                        let answer = self.later.iter().find(|(_, later)| matches!(later, Later::Data(..)));
+                        if let Some((key, _)) = answer {
+                            come_to = Read::Answered(*key);
+                        }
+                        if again || answer.is_some() {
+                            break;
+                        }
+                    }
                     Event::Relay { stream, bytes } => {
                         self.opening.clear();
                         self.opening.extend_from_slice(bytes);
-                        opened = Some(stream);
+                        come_to = Read::Opened(stream);
                         break;
                     }
                     Event::RelayFailed { stream, code, message } => self.broken(id, stream, code, &message),
@@ -141,6 +158,12 @@ impl Host {
                 }
             }
             *at = read.len() - incoming.rest().len();
+            for (key, later) in self.later.drain(..) {
+                apply(&mut link.connection, key, later.as_command());
+            }
+            if !again || !matches!(come_to, Read::All) {
+                break;
+            }
         }
         let mut pumps = Vec::new();
         if let Some(reading) = self.reading.take() {
@@ -148,15 +171,6 @@ impl Host {
             link.module = reading.module;
             link.busy = link.busy.saturating_sub(reading.answered);
             pumps = reading.pumps;
-        }
-        for (key, later) in self.later.drain(..) {
-            let command = match &later {
-                Later::Data(bytes, is_close) => Command::Data(bytes, *is_close),
-                Later::Control(bytes, is_last) => Command::Control(bytes, *is_last),
-                Later::Grant(frames) => Command::Grant(*frames),
-                Later::Done(drops) => Command::Done(*drops),
-            };
-            apply(&mut link.connection, key, command);
         }
         self.links.put(id, link);
         for (route, sender) in pumps.drain(..) {
@@ -166,7 +180,7 @@ impl Host {
         if ended {
             self.withdraw(id);
         }
-        opened
+        come_to
     }
 
     /// The byte stream of a connection has ended. It is forgotten once
@@ -331,6 +345,16 @@ impl Host {
             self.writable.push_back(id);
         }
     }
+}
+
+/// What reading has come to.
+enum Read {
+    /// The connection has opened a stream.
+    Opened(Key),
+    /// The host has answered on a stream of its own.
+    Answered(Key),
+    /// All has been read.
+    All,
 }
 
 /// Refusals that wait to be asked for; more are not kept.

@@ -95,10 +95,7 @@ impl Host {
     /// How much there is now, and how much went through. It looks at every connection and stream once.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let queued = |id| {
-            let connection = &self.links.get(id)?.connection;
-            Some(connection.queued() + connection.queued_control())
-        };
+        let queued = |id| Some(self.links.get(id)?.connection.queued());
         let blocked = self.routes.iter().filter(|route| {
             let open = |side| route.closed.of(side).is_none() && route.blocked_us.of(side).is_some();
             open(Side::Caller) || open(Side::Provider)

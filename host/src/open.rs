@@ -184,6 +184,7 @@ impl Host {
                 frame.encode().map_err(|error| No(StreamErrorCode::InvalidArgument, error.to_string()))?;
             &again
         };
+        let caller_takes = self.links.get(link).map(|caller| caller.connection.limits()).unwrap_or_default();
         let Some(provider) = self.links.get_mut(to) else {
             return no(StreamErrorCode::Unavailable, "the module is gone");
         };
@@ -198,13 +199,16 @@ impl Host {
         let taken = peer.map_or(0, |peer| peer.initial_credit);
         let at_provider = provider.connection.relay_open(frame).map_err(|error| {
             let code = match error.kind() {
-                ErrorKind::TooManyStreams | ErrorKind::QueueFull => StreamErrorCode::ResourceExhausted,
+                ErrorKind::TooManyStreams | ErrorKind::QueueFull | ErrorKind::MessageTooLarge => {
+                    StreamErrorCode::ResourceExhausted
+                }
                 ErrorKind::StreamIdInUse => StreamErrorCode::InvalidArgument,
                 _ => StreamErrorCode::Unavailable,
             };
             No(code, format!("at the provider: {error}"))
         })?;
         provider.busy += 1;
+        let provider_takes = provider.connection.limits();
         let name = |link| self.module_of(link).unwrap_or_default().to_owned();
         let names = (self.settings.max_ended > 0).then(|| Box::new([name(link), name(to)]));
         let allowed = i64::from(self.settings.connection.initial_credit);
@@ -217,6 +221,7 @@ impl Host {
                 provider: i64::from(open.initial_credit - metered),
             },
             allowed: Both { caller: allowed, provider: i64::from(metered) },
+            takes: Both { caller: caller_takes, provider: provider_takes },
             blocked_us: Both::default(),
             closed: Both::default(),
             span: context.span_id(),

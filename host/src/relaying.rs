@@ -8,6 +8,7 @@ use crate::ended::HowEnded;
 use crate::ends::{LinkId, RouteId, Side};
 use crate::host::Host;
 use crate::link::Half;
+use crate::local::{Local, Purpose};
 
 /// Bytes of control frames for one connection beyond which frames of unknown kinds are too many.
 const MAX_CONTROL: usize = 1 << 20;
@@ -44,6 +45,13 @@ impl Host {
         let now_us = self.now_us;
         let Some(route) = self.routes.get_mut(id) else { return };
         let ((from, from_key), (to, to_key)) = (*route.ends.of(side), *route.ends.of(side.other()));
+        let takes = *route.takes.of(side.other());
+        let payload = if let FrameBody::Data(data) = frame.body { data.payload.len() } else { 0 };
+        if payload > takes.max_payload() || bytes.len() > takes.max_message() {
+            // It would end the other connection.
+            self.fail_route(id, StreamErrorCode::ResourceExhausted, "larger than the other module takes");
+            return;
+        }
         match frame.body {
             FrameBody::Data(data) => {
                 let is_first = *route.largest.of(side) == 0;
@@ -58,15 +66,16 @@ impl Host {
             }
             FrameBody::Close(close) => {
                 *route.closed.of_mut(side) = Some(close.reason);
-                let closed = route.closed;
+                let (closed, route_kind) = (route.closed, route.kind);
                 let both = closed.caller.is_some() && closed.provider.is_some();
-                let ends = both || (side == Side::Provider && route.kind != InteractionKind::BidiStream);
+                let ends = both || (side == Side::Provider && route_kind != InteractionKind::BidiStream);
                 self.command(to, to_key, Command::Data(bytes, true));
                 if ends {
                     // A responder's close ends the stream; what is still on the way to it is dropped.
                     self.end(id, HowEnded::closed(closed.into_array()));
                     self.command(to, to_key, Command::Done(false));
-                    self.command(from, from_key, Command::Done(!both));
+                    let reads_on = both && route_kind == InteractionKind::BidiStream;
+                    self.command(from, from_key, Command::Done(!reads_on));
                 }
             }
             FrameBody::Credit(credit) => {
@@ -136,6 +145,14 @@ impl Host {
         self.bound_link(link);
     }
 
+    /// The same of a stream that the host answers.
+    pub(crate) fn bound_local(&mut self, link: LinkId, key: Key) {
+        if self.state((link, key)).is_some_and(|state| state.queued > self.settings.max_queued_stream) {
+            self.fail_local(link, key);
+        }
+        self.bound_link(link);
+    }
+
     /// Ends the largest streams of a connection until what waits for it is within the bound.
     pub(crate) fn bound_link(&mut self, link: LinkId) {
         while let Some(found) = self.links.get(link)
@@ -147,11 +164,34 @@ impl Host {
                     let message = "too much waits in the host for this module, most of it of this stream";
                     self.fail_route(route, StreamErrorCode::ResourceExhausted, message);
                 }
+                Some(Half::Local(_)) => self.fail_local(link, largest),
                 _ => {
                     self.forget(link, largest);
                     self.command(link, largest, Command::Done(true));
                 }
             }
+        }
+    }
+
+    /// Ends a stream that the host answers, since nobody reads the answers.
+    fn fail_local(&mut self, link: LinkId, key: Key) {
+        let Some(found) = self.links.get_mut(link) else { return };
+        let (half, state) = (found.halves.remove(&key), found.connection.relay_state(key));
+        if let Some(state) = state {
+            let message = "too much of it waits in the host";
+            let frame: FrameRef<'_> =
+                Frame::error(state.id, StreamErrorCode::ResourceExhausted, 0, message, &[]);
+            self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
+        }
+        if let Some(Half::Local(local)) = half {
+            self.local_ends(link, &local);
+        }
+    }
+
+    /// A module is announced for as long as its stream to the host lives.
+    fn local_ends(&mut self, link: LinkId, local: &Local) {
+        if matches!(local.purpose, Purpose::Module) {
+            self.withdraw(link);
         }
     }
 
@@ -172,7 +212,11 @@ impl Host {
             Some(reading) if reading.link == link => reading.halves.remove(&key),
             _ => None,
         };
-        let Some(Half::Route(id, side)) = half else { return };
+        let (id, side) = match half {
+            Some(Half::Route(id, side)) => (id, side),
+            Some(Half::Local(local)) => return self.local_ends(link, &local),
+            _ => return,
+        };
         let Some(route) = self.routes.get(id) else { return };
         let ((to, to_key), stream) = (*route.ends.of(side.other()), route.id);
         // Who called is gone, so nobody wants an answer.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use ixt_core::Limits;
 use ixt_core::connection::Key;
 use ixt_core::invocation::ContextRef;
 use ixt_core::stream::{CloseReason, InteractionKind, StreamId};
@@ -21,6 +22,8 @@ pub(crate) struct Route {
     pub(crate) owed: Both<i64>,
     /// Data frames that each may still send, by who sends.
     pub(crate) allowed: Both<i64>,
+    /// What each takes, at most.
+    pub(crate) takes: Both<Limits>,
     /// Since when each has had nothing to send with, by who sends.
     pub(crate) blocked_us: Both<Option<u64>>,
     /// How each has closed its direction.

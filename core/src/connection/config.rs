@@ -30,7 +30,8 @@ pub struct Config {
     /// Ids of ended streams that are remembered, so that what crosses with an end is told from what is
     /// wrong, and no id is used twice. 4,096, of 36 bytes each.
     pub remembered: u32,
-    /// Without a byte of the peer for so long, in milliseconds, the connection ends; 0 means never. 60 s.
+    /// Without a byte of the peer for so long, in milliseconds, the connection ends; 0 means never. 60 s. So it does
+    /// without a hello for so long, or for 10 s where that is less.
     pub idle_ms: u32,
     /// Without a byte of the peer for so long, in milliseconds, a ping is sent; 0 means never. 15 s.
     pub keepalive_ms: u32,
@@ -67,6 +68,8 @@ impl Default for Config {
 
 /// Longest `software`, in bytes.
 const MAX_SOFTWARE: usize = 128;
+/// A peer that says who it is says it at once: who does not only takes a place.
+const HELLO_MS: u32 = 10_000;
 
 impl Config {
     /// Whether the settings make sense together.
@@ -87,6 +90,11 @@ impl Config {
             Some((field, _)) => Err(Error::new(ErrorKind::InvalidArgument).in_field(*field)),
             None => Ok(()),
         }
+    }
+
+    /// How long the peer's hello may take, in milliseconds.
+    pub(super) fn hello_ms(&self) -> Option<u32> {
+        (self.idle_ms != 0).then(|| self.idle_ms.min(HELLO_MS))
     }
 
     pub(super) fn settings(&self) -> Settings {

@@ -38,6 +38,8 @@ pub struct Connection {
     pub(super) heard_us: u64,
     /// When the last ping went, so that a quiet peer gets one and not many.
     pub(super) pinged_us: u64,
+    /// Until when the peer's hello must be here.
+    pub(super) hello_by_us: Option<u64>,
     pub(super) opens: Bucket,
     pub(super) violations: Bucket,
     pub(super) away: Away,
@@ -113,6 +115,7 @@ impl Connection {
             now_us,
             heard_us: now_us,
             pinged_us: now_us,
+            hello_by_us: config.hello_ms().map(|ms| now_us + u64::from(ms) * 1000),
             opens: Bucket::new(config.max_opens, config.max_opens),
             violations: Bucket::new(config.max_violations, 1),
             away: Away::default(),
@@ -191,7 +194,7 @@ impl Connection {
     }
 
     fn send(&mut self, stream: Key, payload: &[u8], ticket: Option<Ticket>) -> Result<()> {
-        let (place, entry) = self.table.live_mut(stream).ok_or(ErrorKind::StreamEnded)?;
+        let (_, entry) = self.table.live_mut(stream).ok_or(ErrorKind::StreamEnded)?;
         let Body::Stream(sender) = &mut entry.body else { return Err(relayed()) };
         if self.outbox.is_full(&entry.lane, &self.config) && sender.state().sender == flow::Half::Open {
             if let Some(ticket) = ticket {
@@ -200,7 +203,7 @@ impl Connection {
             return Err(ErrorKind::QueueFull.into());
         }
         let (id, sequence) = sender.spend(payload.len(), ticket)?;
-        self.outbox.queue_message(place, entry, id, sequence, payload, self.limits)
+        self.outbox.queue_message(stream, entry, id, sequence, payload, self.limits)
     }
 
     /// Queues for one credit and for room. [`flow::Event::Ready`] says when both are there, at once where they
@@ -306,6 +309,13 @@ impl Connection {
         self.peer
     }
 
+    /// What both ends keep, once the peer's hello is here; this end's own until then. Frames beyond them end the
+    /// connection at the peer, so a host passes none on.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// How the connection ended, once it has.
     #[must_use]
     pub fn end_reason(&self) -> Option<&End> {
@@ -346,18 +356,22 @@ impl Connection {
 
     /// Puts a stream into the lists that it belongs to after something was done to it.
     pub(super) fn touch(&mut self, place: Place) {
-        let Some(entry) = self.table.get_mut(place) else { return };
+        let Some((key, entry)) = self.table.keyed_mut(place) else { return };
         if entry.has_events() && !entry.flags.has_events {
             entry.flags.has_events = true;
             self.eventful.push_back(place);
         }
         if entry.has_transmit() && !entry.flags.has_control {
             entry.flags.has_control = true;
-            self.outbox.control_waits(place);
+            self.outbox.control_waits(key);
         }
         let outcome = entry.stream().and_then(|stream| stream.outcome());
         if matches!(outcome, Some(Outcome::Failed(_) | Outcome::Cancelled(_))) {
             self.outbox.drop_lane(entry);
+            // Its opener may have ended it too, and open the next one before it reads this.
+            if entry.role() == flow::Role::Responder {
+                self.outbox.collect_last(key, entry, self.limits);
+            }
         }
         self.settle(place);
     }
@@ -365,12 +379,8 @@ impl Connection {
     /// Lets a stream go that has ended and has nothing left to say to anybody.
     pub(super) fn settle(&mut self, place: Place) {
         let Some(entry) = self.table.get(place) else { return };
-        let flags = entry.flags;
-        if !entry.has_ended() || flags.has_events || flags.has_control || !entry.lane.is_empty() {
-            return;
-        }
-        // It may still stand among those that wait for a turn, and has to be found there.
-        if flags.in_turn {
+        // It goes as soon as its peer may think so, which may open another one in its place at once.
+        if !entry.has_ended() || entry.flags.has_events || entry.has_transmit() || !entry.lane.is_empty() {
             return;
         }
         self.release(place);
@@ -378,7 +388,7 @@ impl Connection {
 
     pub(super) fn release(&mut self, place: Place) {
         let Some((key, mut entry)) = self.table.remove(place) else { return };
-        self.outbox.release(key, &mut entry);
+        let held_back = self.outbox.release(key, &mut entry, &self.table);
         let silent = entry.flags.silent;
         let theirs = usize::from(entry.role() == flow::Role::Responder);
         if let Some(count) = self.open.get_mut(theirs) {
@@ -388,6 +398,9 @@ impl Connection {
             // A stream without an outcome is let go only where the connection ends under it.
             let outcome = stream.outcome().cloned();
             let outcome = outcome.unwrap_or(Outcome::Completed(CloseReason::Unspecified));
+            // Their room never came.
+            let told = held_back.into_iter().map(|ticket| Event::Stream(key, flow::Event::Ended(ticket)));
+            self.events.extend(told);
             self.events.push_back(Event::Over(key, outcome));
         }
         self.look_drained();
@@ -398,6 +411,7 @@ impl Connection {
             && self.table.len() == 0
             && !self.away.drained
             && self.end.is_none()
+            && !self.outbox.has_last_words()
         {
             self.away.drained = true;
             self.events.push_back(Event::Drained);

@@ -37,7 +37,8 @@ pub enum Event<'a> {
     },
     /// What else happened to a stream.
     Stream(Key, flow::Event),
-    /// The stream has ended, all of it that was to leave has left, and its key names nothing any more.
+    /// The stream has ended, all of it that was to leave has left, and its key names nothing any more. Where the peer
+    /// opened it, the error or cancel with which it ended here may be still among the control frames that wait.
     Over(Key, flow::Outcome),
     /// A frame of a stream that goes through, as it came: of an open, and of all that follows it. Only with
     /// [`Config::relay`](super::Config::relay).
@@ -57,7 +58,8 @@ pub enum Event<'a> {
         /// For people.
         message: String,
     },
-    /// A frame of a stream that is not known here; for a host to count. Correct peers do not cause it.
+    /// A frame of a stream that is not known here; for a host to count. Correct peers cause it only by what follows an
+    /// open that crossed with this end's going away.
     UnknownStream(StreamId),
     /// The answer to a ping came so many microseconds after it.
     Pong {

@@ -24,6 +24,7 @@ mod engine;
 mod event;
 mod framer;
 mod lane;
+mod line;
 mod message;
 mod outbox;
 mod receive;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::lane::{Lane, Room, Spare};
+use super::line::Line;
 use super::table::{Entry, Place, Table};
 use super::{Config, Key};
 use crate::flow::Ticket;
@@ -23,15 +24,19 @@ pub(super) struct Outbox {
     /// Control frames as they are.
     control: Lane,
     /// Streams whose engines have control frames. These are asked when there is room, so that grants merge.
-    controls: VecDeque<Place>,
+    controls: Line,
     /// Streams with data, the next one first.
-    turns: VecDeque<Place>,
+    turns: Line,
     /// Relayed streams of which frames have left since the host asked.
     left: VecDeque<Place>,
     /// Bytes in the lanes of all streams.
     in_lanes: usize,
     /// Tickets that have credit and wait for room.
     held_back: HashMap<Key, VecDeque<Ticket>>,
+    /// Among the control frames are some of streams that are over already.
+    has_last_words: bool,
+    /// The last control frame is there: no stream sends any more.
+    is_closing: bool,
     spare: Spare,
 }
 
@@ -62,10 +67,8 @@ impl Outbox {
 
     /// Whether there is something to transmit.
     pub(super) fn has_something(&self) -> bool {
-        !(self.rest.is_empty()
-            && self.control.is_empty()
-            && self.controls.is_empty()
-            && self.turns.is_empty())
+        let of_streams = !self.is_closing && !(self.controls.is_empty() && self.turns.is_empty());
+        of_streams || !(self.rest.is_empty() && self.control.is_empty())
     }
 
     /// Whether there is no room for another message of the stream with this lane.
@@ -77,7 +80,7 @@ impl Outbox {
     #[inline]
     pub(super) fn queue_message(
         &mut self,
-        place: Place,
+        key: Key,
         entry: &mut Entry,
         id: StreamId,
         sequence: u64,
@@ -85,19 +88,19 @@ impl Outbox {
         limits: Limits,
     ) -> Result<()> {
         if !data::fits(payload, limits) {
-            return self.queue(place, entry, &FrameRef::data(id, sequence, payload), limits);
+            return self.queue(key, entry, &FrameRef::data(id, sequence, payload), limits);
         }
         let before = entry.lane.len();
         data::write(id, sequence, payload, entry.lane.end(&mut self.spare))?;
         self.in_lanes += entry.lane.len() - before;
-        self.waits(place, entry);
+        self.waits(key, entry);
         Ok(())
     }
 
     /// Queues a frame behind the others of its stream.
     pub(super) fn queue(
         &mut self,
-        place: Place,
+        key: Key,
         entry: &mut Entry,
         frame: &FrameRef<'_>,
         limits: Limits,
@@ -105,22 +108,22 @@ impl Outbox {
         let before = entry.lane.len();
         frame.encode_into(entry.lane.end(&mut self.spare), limits)?;
         self.in_lanes += entry.lane.len() - before;
-        self.waits(place, entry);
+        self.waits(key, entry);
         Ok(())
     }
 
     /// Queues an encoded frame behind the others of its stream.
-    pub(super) fn queue_bytes(&mut self, place: Place, entry: &mut Entry, frame: &[u8]) {
+    pub(super) fn queue_bytes(&mut self, key: Key, entry: &mut Entry, frame: &[u8]) {
         entry.lane.end(&mut self.spare).extend_from_slice(frame);
         self.in_lanes += frame.len();
-        self.waits(place, entry);
+        self.waits(key, entry);
     }
 
     /// Gives a stream its turns while it has something that may leave.
-    pub(super) fn waits(&mut self, place: Place, entry: &mut Entry) {
+    pub(super) fn waits(&mut self, key: Key, entry: &mut Entry) {
         if !entry.flags.in_turn && !entry.lane.is_empty() && entry.may_leave() {
             entry.flags.in_turn = true;
-            self.turns.push_back(place);
+            self.turns.push(key);
         }
     }
 
@@ -129,8 +132,8 @@ impl Outbox {
         self.left.pop_front()
     }
 
-    pub(super) fn control_waits(&mut self, place: Place) {
-        self.controls.push_back(place);
+    pub(super) fn control_waits(&mut self, key: Key) {
+        self.controls.push(key);
     }
 
     /// Keeps a ticket that has its credit until there is room for its message.
@@ -161,10 +164,16 @@ impl Outbox {
             .collect()
     }
 
-    /// Drops what a stream has queued.
-    pub(super) fn release(&mut self, key: Key, entry: &mut Entry) {
+    /// Drops what a stream has queued that has left the table, and gives the tickets that were held back.
+    pub(super) fn release(&mut self, key: Key, entry: &mut Entry, table: &Table) -> VecDeque<Ticket> {
         self.drop_lane(entry);
-        self.held_back.remove(&key);
+        if entry.flags.in_turn {
+            self.turns.goes(table);
+        }
+        if entry.flags.has_control {
+            self.controls.goes(table);
+        }
+        self.held_back.remove(&key).unwrap_or_default()
     }
 
     pub(super) fn drop_lane(&mut self, entry: &mut Entry) {
@@ -187,7 +196,7 @@ impl Outbox {
         }
         self.controls.clear();
         self.turns.clear();
-        self.held_back.clear();
+        self.is_closing = true;
     }
 
     /// Fills the room. Gives the number of frames that left; streams that may be over now go to `settled`.
@@ -216,9 +225,12 @@ impl Outbox {
                 self.control.pop(length, &mut self.spare);
                 frames += 1;
             }
-            let Some(place) = self.controls.pop_front() else { break };
-            self.collect_control(place, table, limits);
-            settled.push(place);
+            self.has_last_words = false;
+            if self.is_closing {
+                return frames;
+            }
+            let Some(key) = self.controls.pop() else { break };
+            settled.extend(self.collect_control(key, table, limits));
         }
         loop {
             match self.take_turn(table, room, settled) {
@@ -238,12 +250,35 @@ impl Outbox {
     }
 
     /// Takes a stream's control frames out of its engine. A close goes behind its data.
-    fn collect_control(&mut self, place: Place, table: &mut Table, limits: Limits) {
-        let Some(entry) = table.get_mut(place) else { return };
+    fn collect_control(&mut self, key: Key, table: &mut Table, limits: Limits) -> Option<Place> {
+        let Some((place, entry)) = table.live_mut(key) else {
+            self.controls.was_gone();
+            return None;
+        };
         entry.flags.has_control = false;
+        self.collect(key, entry, limits);
+        Some(place)
+    }
+
+    /// The same of a stream that is over with it, and need not wait for room.
+    pub(super) fn collect_last(&mut self, key: Key, entry: &mut Entry, limits: Limits) {
+        let before = self.control.len();
+        self.collect(key, entry, limits);
+        self.has_last_words |= self.control.len() > before;
+    }
+
+    /// Whether something waits of streams that are over.
+    pub(super) fn has_last_words(&self) -> bool {
+        self.has_last_words
+    }
+
+    fn collect(&mut self, key: Key, entry: &mut Entry, limits: Limits) {
+        if self.is_closing {
+            return;
+        }
         while let Some(frame) = entry.poll_transmit() {
             if matches!(frame.body, FrameBody::Close(_)) {
-                let _ = self.queue(place, entry, &frame.as_ref(), limits);
+                let _ = self.queue(key, entry, &frame.as_ref(), limits);
                 continue;
             }
             self.put_control(&frame, limits);
@@ -257,9 +292,10 @@ impl Outbox {
 
     /// Lets the next stream send: at most so many bytes and frames, and at least one frame in the long run.
     fn take_turn(&mut self, table: &mut Table, room: &mut Room<'_>, settled: &mut Vec<Place>) -> Turn {
-        let Some(&place) = self.turns.front() else { return Turn::Nobody };
-        let Some(entry) = table.get_mut(place) else {
-            self.turns.pop_front();
+        let Some(key) = self.turns.front() else { return Turn::Nobody };
+        let Some((place, entry)) = table.live_mut(key) else {
+            self.turns.pop();
+            self.turns.was_gone();
             return Turn::Over(0);
         };
         if entry.deficit <= 0 {
@@ -300,14 +336,14 @@ impl Outbox {
         if is_full {
             return Turn::Full(sent.into());
         }
-        self.turns.pop_front();
+        self.turns.pop();
         if entry.lane.is_empty() || !entry.may_leave() {
             // Credit for bytes is not saved up; what was sent too much is not forgotten.
             entry.deficit = entry.deficit.min(0);
             entry.flags.in_turn = false;
             settled.push(place);
         } else {
-            self.turns.push_back(place);
+            self.turns.push(key);
         }
         Turn::Over(sent.into())
     }

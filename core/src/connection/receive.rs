@@ -81,7 +81,9 @@ impl<'c> Incoming<'c> {
                 receiver.takes(data.sequence),
                 Event::Message { stream, sequence: data.sequence, payload: data.payload },
             ),
-            Body::Relay(relay) => (relay.takes(), Event::Relay { stream, bytes: bytes.get(..taken)? }),
+            Body::Relay(relay) => {
+                (relay.takes(data.sequence), Event::Relay { stream, bytes: bytes.get(..taken)? })
+            }
         };
         if !is_taken {
             return None;
@@ -210,6 +212,14 @@ impl Connection {
         let entry = self.table.get_mut(place)?;
         let Body::Stream(stream) = &mut entry.body else { return self.receive_relayed(place, frame) };
         let had_ended = stream.has_ended();
+        if had_ended && matches!(frame.body, FrameBody::Error(_) | FrameBody::Cancel(_)) {
+            // Nobody wants what waits of it, or its place.
+            self.stats.ignored += 1;
+            while entry.poll_transmit().is_some() {}
+            self.outbox.drop_lane(entry);
+            self.settle(place);
+            return None;
+        }
         let heard = match stream.receive(frame) {
             Received::Data(data) => {
                 let payload = place_of(data.payload, bytes);
@@ -319,6 +329,7 @@ impl Connection {
                 }
                 self.limits = self.config.settings().agreed(&peer);
                 self.peer = Some(peer);
+                self.hello_by_us = None;
                 self.events.push_back(Event::Established { peer, software });
             }
             Ok(Said::Pong(left_us)) => {

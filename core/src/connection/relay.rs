@@ -18,6 +18,8 @@ pub(super) struct Relay {
     credit: u32,
     /// Data frames that the peer may send.
     outstanding: u32,
+    /// Data frames that the peer has sent, so the next sequence.
+    received: u64,
     /// Grants to the peer that have not left.
     pending: u32,
     /// Data frames that wait to leave. A close may wait behind them.
@@ -44,6 +46,7 @@ impl Relay {
             kind,
             credit: if role.sends_exactly_one(kind) { 1 } else { credit },
             outstanding: if role.peer().sends_exactly_one(kind) { 1 } else { outstanding },
+            received: 0,
             pending: 0,
             waiting: 0,
             gone: 0,
@@ -116,44 +119,84 @@ impl Relay {
 
     /// Takes a data frame of the peer. False where it may not come, and nothing has changed: [`receive`](Self::receive)
     /// says what it is.
-    pub(super) fn takes(&mut self) -> bool {
-        let may = !self.done && !self.closed && self.outstanding > 0;
+    pub(super) fn takes(&mut self, sequence: u64) -> bool {
+        let may = !self.done && !self.closed && self.outstanding > 0 && sequence == self.received;
         self.outstanding -= u32::from(may);
+        self.received += u64::from(may);
         may
     }
 
-    /// Takes a frame of the peer. False: it is ignored.
-    pub(super) fn receive(
-        &mut self,
-        body: &FrameBody<&[u8], &str>,
-    ) -> Result<bool, (StreamErrorCode, &'static str)> {
-        use StreamErrorCode::{FlowControlViolation, ProtocolViolation};
+    /// Takes a frame of the peer, and checks all that an end would, in its order (specification 23, "Receiver half"):
+    /// what went through would be this end's own fault there.
+    pub(super) fn receive(&mut self, body: &FrameBody<&[u8], &str>) -> Result<Taken, Refused> {
+        use StreamErrorCode::{FlowControlViolation, ProtocolViolation, SequenceViolation};
+        let one = self.role.peer().sends_exactly_one(self.kind);
         match body {
-            _ if self.done => Ok(false),
-            FrameBody::Data(_) | FrameBody::Close(_) if self.closed => Ok(false),
+            _ if self.done => Ok(self.receive_late(body)),
+            FrameBody::Data(_) | FrameBody::Close(_) if self.closed => Ok(Taken::Ignored),
+            FrameBody::Data(_) if one && self.received > 0 => {
+                Err((ProtocolViolation, "more than one message"))
+            }
+            FrameBody::Data(data) if data.sequence != self.received => {
+                Err((SequenceViolation, "data out of sequence"))
+            }
             FrameBody::Data(_) if self.outstanding == 0 => Err((FlowControlViolation, "data without credit")),
             FrameBody::Data(_) => {
                 self.outstanding -= 1;
-                Ok(true)
+                self.received += 1;
+                Ok(Taken::GoesOn)
+            }
+            FrameBody::Close(close) if close.final_sequence != self.received => {
+                Err((SequenceViolation, "final sequence does not match"))
+            }
+            FrameBody::Close(_) if one && self.received == 0 => {
+                Err((ProtocolViolation, "close without the required message"))
             }
             FrameBody::Close(_) => {
                 self.closed = true;
-                Ok(true)
+                Ok(Taken::GoesOn)
             }
-            FrameBody::Credit(_) if self.role.sends_exactly_one(self.kind) => Ok(false),
+            FrameBody::Credit(_) if self.role.sends_exactly_one(self.kind) => Ok(Taken::Ignored),
             FrameBody::Credit(credit) if credit.frames == 0 => Err((FlowControlViolation, "a grant of zero")),
             FrameBody::Credit(credit) if credit.frames > MAX_CREDIT - self.credit => {
                 Err((FlowControlViolation, "credit beyond 2^31 - 1"))
             }
             FrameBody::Credit(credit) => {
                 self.credit += credit.frames;
-                Ok(true)
+                Ok(Taken::GoesOn)
             }
             FrameBody::Open(_) => Err((ProtocolViolation, "a second open")),
-            FrameBody::Error(_) | FrameBody::Cancel(_) | FrameBody::Unknown(_) => Ok(true),
+            FrameBody::Error(_) | FrameBody::Cancel(_) | FrameBody::Unknown(_) => Ok(Taken::GoesOn),
+        }
+    }
+
+    /// Both directions have ended in order, and what waits needs credit still, until the peer wants it no more.
+    fn receive_late(&mut self, body: &FrameBody<&[u8], &str>) -> Taken {
+        match body {
+            FrameBody::Credit(credit) if self.waiting > 0 => {
+                self.credit = self.credit.saturating_add(credit.frames).min(MAX_CREDIT);
+                Taken::Here
+            }
+            FrameBody::Error(_) | FrameBody::Cancel(_) => Taken::Unwanted,
+            _ => Taken::Ignored,
         }
     }
 }
+
+/// What becomes of a frame of the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is told to the host.
+    GoesOn,
+    /// It concerns this half alone.
+    Here,
+    /// What waits for the peer is dropped.
+    Unwanted,
+    Ignored,
+}
+
+/// How a stream fails whose peer broke a rule.
+type Refused = (StreamErrorCode, &'static str);
 
 /// What a relayed stream looks like on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

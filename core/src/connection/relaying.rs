@@ -2,7 +2,7 @@
 
 use super::engine::{Connection, relayed};
 use super::receive::Heard;
-use super::relay::{Relay, RelayState};
+use super::relay::{Relay, RelayState, Taken};
 use super::table::{Body, Place};
 use super::{Event, Key};
 use crate::flow::Role;
@@ -20,12 +20,15 @@ impl Connection {
     /// once is what the open says.
     ///
     /// # Errors
-    /// As [`open`](Self::open); `InvalidArgument` where it is no open frame; `QueueFull` where the peer has yet to
-    /// read so many others.
+    /// As [`open`](Self::open); `InvalidArgument` where it is no open frame; `MessageTooLarge` where the peer takes none
+    /// of this size; `QueueFull` where the peer has yet to read so many others.
     pub fn relay_open(&mut self, frame: &[u8]) -> Result<Key> {
         let decoded = FrameRef::decode(frame)?;
         let FrameBody::Open(open) = decoded.body else { return Err(relayed()) };
         let peer = self.may_open(decoded.stream_id)?;
+        if frame.len() > self.limits.max_message() {
+            return Err(ErrorKind::MessageTooLarge.into());
+        }
         if self.outbox.control_queued() > MAX_UNREAD_OPENS {
             return Err(ErrorKind::QueueFull.into());
         }
@@ -44,7 +47,7 @@ impl Connection {
         let Some(entry) = self.table.get_mut(place) else { return };
         if let Some(relay) = entry.relay().filter(|relay| !relay.done) {
             relay.queue(is_close);
-            self.outbox.queue_bytes(place, entry, frame);
+            self.outbox.queue_bytes(stream, entry, frame);
         }
     }
 
@@ -60,7 +63,7 @@ impl Connection {
     /// Sends a frame that waits for nothing: an error, a cancel, or one of a kind that is not known. After an
     /// error or a cancel the stream is over; what waits of it is dropped.
     pub fn relay_control(&mut self, stream: Key, frame: &[u8], is_last: bool) {
-        let Some(place) = self.table.resolve(stream) else { return };
+        let Some(place) = self.table.resolve(stream).filter(|_| self.end.is_none()) else { return };
         self.outbox.control().extend_from_slice(frame);
         if is_last {
             self.relay_over(place);
@@ -119,18 +122,26 @@ impl Connection {
         let relay = entry.relay()?;
         let too_large = matches!(frame.body, FrameBody::Data(data) if data.payload.len() > limit);
         let received = match relay.receive(&frame.body) {
-            Ok(true) if too_large => {
+            Ok(Taken::GoesOn) if too_large => {
                 Err((StreamErrorCode::ResourceExhausted, "payload larger than the limit"))
             }
             received => received,
         };
         match received {
-            Ok(true) => {
-                // Credit may let frames go that waited for it.
-                self.outbox.waits(place, entry);
+            // Credit may let frames go that waited for it.
+            Ok(Taken::GoesOn) => {
+                self.outbox.waits(stream, entry);
                 Some(Heard::Relay { stream })
             }
-            Ok(false) => {
+            Ok(Taken::Here) => {
+                self.outbox.waits(stream, entry);
+                None
+            }
+            Ok(Taken::Unwanted) => {
+                self.relay_over(place);
+                None
+            }
+            Ok(Taken::Ignored) => {
                 self.stats.ignored += 1;
                 None
             }

@@ -5,7 +5,8 @@ use super::lane::Room;
 use super::table::{Body, Place};
 use super::{End, EndReason, Event};
 use crate::flow::{self, By};
-use crate::stream::{CancelReason, StreamErrorCode};
+use crate::stream::{CancelReason, Frame, FrameRef, StreamErrorCode};
+use crate::wire::Limits;
 
 impl Connection {
     /// Fills `out` with as many frames as fit and gives how many bytes these are; 0 when there is nothing to
@@ -22,6 +23,7 @@ impl Connection {
             self.settle(place);
         }
         self.settled = settled;
+        self.look_drained();
         for (key, tickets) in self.outbox.let_go(&self.table, &self.config) {
             let ready = tickets.into_iter().map(|ticket| Event::Stream(key, flow::Event::Ready(ticket)));
             self.events.extend(ready);
@@ -84,6 +86,7 @@ impl Connection {
         [
             self.deadlines.next(|key| table.resolve(key).is_some()),
             self.away.until_us,
+            self.hello_by_us,
             after(self.heard_us, self.config.idle_ms),
             after(self.heard_us.max(self.pinged_us), self.config.keepalive_ms),
         ]
@@ -116,6 +119,8 @@ impl Connection {
         let passed = |ms: u32, us: u64| ms != 0 && us >= u64::from(ms) * 1000;
         if passed(self.config.idle_ms, silent_us) {
             self.finish(EndReason::Idle, "the peer was silent for too long".to_owned(), By::Local);
+        } else if self.hello_by_us.is_some_and(|by| now_us >= by) {
+            self.finish(EndReason::Idle, "the peer said no hello".to_owned(), By::Local);
         } else if passed(self.config.keepalive_ms, now_us.saturating_sub(self.heard_us.max(self.pinged_us))) {
             self.ping();
         }
@@ -123,6 +128,9 @@ impl Connection {
 
     /// Sends a ping, unless one is under way; [`Event::Pong`] follows.
     pub fn ping(&mut self) {
+        if self.end.is_some() {
+            return;
+        }
         self.pinged_us = self.now_us;
         self.control.ping(self.now_us, self.outbox.control());
     }
@@ -182,12 +190,18 @@ impl Connection {
     }
 
     fn cancel_all(&mut self) {
+        const WHY: &str = "going away";
         let mut from = 0;
         while let Some(place) = self.table.next_live(from) {
             from = place + 1;
             match self.table.get_mut(place).map(|entry| &mut entry.body) {
-                Some(Body::Stream(stream)) => stream.break_away(CancelReason::Shutdown, "going away"),
-                Some(Body::Relay(_)) => self.relay_ends(place, StreamErrorCode::Unavailable, "going away"),
+                Some(Body::Stream(stream)) => stream.break_away(CancelReason::Shutdown, WHY),
+                Some(Body::Relay(relay)) => {
+                    let cancel: FrameRef<'_> = Frame::cancel(relay.id, CancelReason::Shutdown, WHY);
+                    // It is within every limit, so it encodes.
+                    let _ = cancel.encode_into(self.outbox.control(), Limits::DEFAULT);
+                    self.relay_ends(place, StreamErrorCode::Unavailable, WHY);
+                }
                 None => {}
             }
             self.touch(place);

@@ -157,8 +157,11 @@ impl<'a> HandlePayloadRef<'a> {
     pub fn accept(bytes: &'a [u8], open: &InvocationContext, limits: Limits) -> Result<Self> {
         let payload = Self::decode_within(bytes, limits)?;
         let said = &payload.context;
-        // Those of a later schema are compared by what they came as.
-        if said == open || (said.is_later() && canonical(said)? == canonical(open)?) {
+        // Those of a later schema are compared by what they came as; what has no canonical form within the limits is
+        // like nothing else.
+        let same =
+            |said, open| matches!((canonical(said), canonical(open)), (Ok(said), Ok(open)) if said == open);
+        if said == open || (said.is_later() && same(said, open)) {
             return Ok(payload);
         }
         Err(Error::new(ErrorKind::InvalidArgument).in_field("context"))
@@ -243,21 +246,26 @@ fn canonical(context: &InvocationContext) -> Result<Vec<u8>> {
     if !context.is_later() {
         return Ok(bytes);
     }
-    let general = General::new(&bytes)?;
-    copied(general.root()?).map_err(|error| error.within("context"))
+    let (sized, read) = (General::new(&bytes)?, General::new(&bytes)?);
+    copied(sized.root()?, read.root()?).map_err(|error| error.within("context"))
 }
 
 /// The context of a message of a later schema as a message of its own.
 fn original(general: &General<'_>) -> Result<Vec<u8>> {
-    // Another reader, since what the first one may read it has read.
-    let general = General::new(general.message())?;
-    let root: handle_payload::Reader<'_> = general.root()?;
-    copied(root.get_context().map_err(|error| refusal(&error))?)
+    // Other readers, since what the first one may read it has read.
+    let (sized, read) = (General::new(general.message())?, General::new(general.message())?);
+    let (sized, read): (handle_payload::Reader<'_>, handle_payload::Reader<'_>) =
+        (sized.root()?, read.root()?);
+    copied(
+        sized.get_context().map_err(|error| refusal(&error))?,
+        read.get_context().map_err(|error| refusal(&error))?,
+    )
 }
 
-/// A context with all that today's schema does not know, in canonical form.
-fn copied(context: invocation_context::Reader<'_>) -> Result<Vec<u8>> {
-    let size = context.total_size().map_err(|error| refusal(&error))?;
+/// A context with all that today's schema does not know, in canonical form; handed in twice, since measuring it reads
+/// as much as a reader may read.
+fn copied(sized: invocation_context::Reader<'_>, context: invocation_context::Reader<'_>) -> Result<Vec<u8>> {
+    let size = sized.total_size().map_err(|error| refusal(&error))?;
     // With the words of a segment table and a root pointer, which the size does not count.
     let words = usize::try_from(size.word_count).unwrap_or(usize::MAX);
     if words > MAX_CONTEXT / WORD - 2 {

@@ -165,3 +165,36 @@ fn a_silent_peer_gets_a_ping_and_then_the_end() {
     pipe.wait_ms(1);
     assert_eq!(ended(&mut pipe.here), (EndReason::Idle, By::Local));
 }
+
+#[test]
+fn a_peer_that_says_no_hello_is_let_go_however_it_trickles() {
+    let mut slow = End::new(Config::default(), 1, START_US);
+    let hello = slow.transmit(1000);
+    let mut here = End::new(Config::default(), 2, START_US);
+    assert_eq!(here.engine.next_timeout(), Some(START_US + 10_000_000));
+    for (second, byte) in (1..10).zip(&hello) {
+        here.read(std::slice::from_ref(byte), START_US + second * 1_000_000);
+    }
+    here.engine.handle_timeout(START_US + 9_999_999);
+    assert!(!here.engine.has_ended());
+    here.engine.handle_timeout(START_US + 10_000_000);
+    assert_eq!(ended(&mut here), (EndReason::Idle, By::Local));
+}
+
+#[test]
+fn nothing_leaves_behind_the_last_word() {
+    let mut pipe = Pipe::new(Config::default());
+    let calls: Vec<_> = (0..3).map(|number| pipe.open(number, InteractionKind::BidiStream).0).collect();
+    let before = pipe.here.engine.stats().frames_out;
+    pipe.here.engine.end(EndReason::Shutdown, "");
+    // The application has not heard of it yet.
+    let _ = pipe.here.engine.try_send(calls[0], b"late");
+    let _ = pipe.here.engine.cancel(calls[1], CancelReason::UserRequested, "");
+    let _ = pipe.here.engine.consume(calls[2], 0);
+    pipe.here.engine.ping();
+    pipe.here.transmit(1000);
+    assert_eq!(pipe.here.engine.stats().frames_out, before + 1);
+    assert!(!pipe.here.engine.has_transmit());
+    assert_eq!(ended(&mut pipe.here), (EndReason::Shutdown, By::Local));
+    assert_eq!(pipe.here.engine.queued(), 0);
+}

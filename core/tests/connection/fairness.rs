@@ -182,3 +182,29 @@ fn the_bound_of_all_streams_holds_too() {
     pipe.pass();
     assert_eq!(pipe.here.events(), [Told::Stream(keys[0], Event::Ready(ticket))]);
 }
+
+#[test]
+fn a_ticket_for_which_there_never_was_room_ends_with_its_stream() {
+    let mut config = Config::default();
+    config.max_queued_stream = 1;
+    let mut pipe = Pipe::new(config);
+    let (call, answer) = pipe.open(1, InteractionKind::BidiStream);
+    for (cancels, ends) in [(true, false), (false, true)] {
+        let (call, answer) = if cancels { (call, answer) } else { pipe.open(2, InteractionKind::BidiStream) };
+        pipe.here.engine.try_send(call, b"fills the queue").unwrap();
+        let ticket = pipe.here.engine.wait(call).unwrap();
+        assert_eq!(pipe.here.events(), []);
+        if cancels {
+            pipe.there.engine.cancel(answer, CancelReason::UserRequested, "").unwrap();
+            let bytes = pipe.there.transmit(1000);
+            pipe.here.read(&bytes, pipe.now_us);
+        }
+        if ends {
+            pipe.here.engine.transport_ended();
+        }
+        let told = pipe.here.events();
+        assert!(told.contains(&Told::Stream(call, Event::Ended(ticket))), "{told:?}");
+        pipe.pass();
+        pipe.there.events();
+    }
+}

@@ -3,7 +3,7 @@
 use ixt_core::ErrorKind;
 use ixt_core::connection::{Config, EndReason, Event};
 use ixt_core::flow::{self, By};
-use ixt_core::stream::{CloseReason, InteractionKind, StreamErrorCode, StreamFrame};
+use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode, StreamFrame};
 
 use crate::pipe::{Pipe, Told, stream_id};
 
@@ -224,7 +224,7 @@ fn a_control_stream_that_is_misused_ends_the_connection() {
     let control = stream_id(u64::MAX - 1);
     for frame in [
         StreamFrame::close(control, CloseReason::Completed, 1),
-        StreamFrame::cancel(control, ixt_core::stream::CancelReason::UserRequested, String::new()),
+        StreamFrame::cancel(control, CancelReason::UserRequested, String::new()),
         StreamFrame::data(control, 1, b"no message".to_vec()),
         StreamFrame::data(control, 5, vec![]),
         StreamFrame::open(control, InteractionKind::BidiStream, 1, vec![]),
@@ -237,5 +237,62 @@ fn a_control_stream_that_is_misused_ends_the_connection() {
             matches!(events.last(), Some(Told::Other(Event::Ended(end))) if end.reason == EndReason::ProtocolViolation),
             "{events:?}"
         );
+    }
+}
+
+#[test]
+fn a_stream_that_its_peer_has_ended_makes_room_for_the_next_at_once() {
+    let mut config = Config::default();
+    (config.max_streams, config.window, config.initial_credit) = (1, 2, 2);
+    let mut pipe = Pipe::new(config);
+    let (call, answer) = pipe.open(1, InteractionKind::BidiStream);
+    pipe.here.engine.try_send(call, b"question").unwrap();
+    pipe.pass();
+    pipe.there.events();
+    // A grant and a message have not left yet.
+    pipe.there.engine.consume(answer, 1).unwrap();
+    pipe.there.engine.try_send(answer, b"answer").unwrap();
+    pipe.here.engine.cancel(call, CancelReason::UserRequested, "").unwrap();
+    let mut bytes = pipe.here.transmit(1000);
+    pipe.here.engine.open(stream_id(2), InteractionKind::Unary, &[]).unwrap();
+    bytes.extend(pipe.here.transmit(1000));
+    pipe.there.read(&bytes, pipe.now_us);
+    let events = pipe.there.events();
+    assert!(matches!(events.last(), Some(Told::Opened(..))), "{events:?}");
+    assert_eq!((pipe.there.engine.stats().refused, pipe.there.engine.stats().violations), (0, 0));
+    // Nothing of the first one leaves any more.
+    pipe.pass();
+    assert!(pipe.here.events().iter().all(|told| !matches!(told, Told::Message(..))));
+}
+
+#[test]
+fn a_stream_that_both_have_ended_makes_room_for_the_next_at_once() {
+    for completes in [false, true] {
+        let mut config = Config::default();
+        config.max_streams = 1;
+        let mut pipe = Pipe::new(config);
+        let (call, answer) = pipe.open(1, InteractionKind::Unary);
+        pipe.here.engine.try_send(call, b"question").unwrap();
+        pipe.here.engine.close(call, CloseReason::Completed).unwrap();
+        pipe.pass();
+        pipe.there.events();
+        // Its end, or its answer, has not left yet.
+        if completes {
+            pipe.there.engine.try_send(answer, b"answer").unwrap();
+            pipe.there.engine.close(answer, CloseReason::Completed).unwrap();
+            assert!(pipe.there.transmit(0).is_empty());
+        } else {
+            pipe.there.engine.fail(answer, StreamErrorCode::Internal, "", &[]).unwrap();
+        }
+        pipe.here.engine.cancel(call, CancelReason::UserRequested, "").unwrap();
+        let mut bytes = pipe.here.transmit(1000);
+        pipe.here.engine.open(stream_id(2), InteractionKind::Unary, &[]).unwrap();
+        bytes.extend(pipe.here.transmit(1000));
+        pipe.there.read(&bytes, pipe.now_us);
+        let events = pipe.there.events();
+        assert!(events.iter().any(|told| matches!(told, Told::Opened(..))), "{events:?}");
+        assert_eq!(pipe.there.engine.stats().violations, 0);
+        pipe.pass();
+        assert!(!pipe.there.engine.has_transmit() && !pipe.here.engine.has_ended());
     }
 }

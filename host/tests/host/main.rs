@@ -7,5 +7,6 @@ mod bounds;
 mod calls;
 mod ended;
 mod ends;
+mod hostile;
 mod targets;
 mod world;
