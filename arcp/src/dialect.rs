@@ -31,15 +31,21 @@ pub struct Quirks {
     pub budget_as_amounts: bool,
     /// An inline result stands under `output` too.
     pub output_beside_result: bool,
+    /// `job.error` has no other `final_status` than `error`; its code says the rest.
+    pub errors_are_errors: bool,
 }
 
 const TABLE: [(Dialect, &str, Quirks); 4] = {
-    const NONE: Quirks =
-        Quirks { refuses_submit_as_job: false, budget_as_amounts: false, output_beside_result: false };
+    const NONE: Quirks = Quirks {
+        refuses_submit_as_job: false,
+        budget_as_amounts: false,
+        output_beside_result: false,
+        errors_are_errors: false,
+    };
     [
         (Dialect::Specification, "specification", NONE),
         (Dialect::TypeScript, "typescript", Quirks { refuses_submit_as_job: true, ..NONE }),
-        (Dialect::Python, "python", Quirks { budget_as_amounts: true, ..NONE }),
+        (Dialect::Python, "python", Quirks { budget_as_amounts: true, errors_are_errors: true, ..NONE }),
         (Dialect::Go, "go", Quirks { output_beside_result: true, ..NONE }),
     ]
 };

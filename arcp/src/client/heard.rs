@@ -169,6 +169,7 @@ impl Client {
         let job_id = self.job_of(envelope, cancelled.job_id.as_ref())?;
         let request = self.answered(cancelled.request_id.as_ref(), Waiting::Cancel)?;
         let already_terminal = cancelled.already_terminal;
+        self.cancels.remove(&*job_id);
         self.events.push_back(Event::Cancelled { request, job_id, already_terminal });
         Ok(())
     }
@@ -301,6 +302,12 @@ impl Client {
             return;
         }
         let assembler = known.assembler.take();
+        for id in self.cancels.remove(&*job_id).unwrap_or_default() {
+            if let Some(request) = self.take(Some(&Text::from(&*id)), Waiting::Cancel) {
+                let job_id = Arc::clone(&job_id);
+                self.events.push_back(Event::Cancelled { request, job_id, already_terminal: false });
+            }
+        }
         self.ended.push_back(Arc::clone(&job_id));
         if self.ended.len() > MAX_ENDED
             && let Some(oldest) = self.ended.pop_front()

@@ -126,6 +126,8 @@ pub struct Client {
     waiting: HashMap<Box<str>, (RequestId, Waiting)>,
     /// Of these the submits, oldest first: not every peer says which one it answers.
     submits: VecDeque<Box<str>>,
+    /// Of these the cancels, by their jobs: not every peer answers them but by the job's end.
+    cancels: HashMap<Box<str>, Vec<Box<str>>>,
     jobs: HashMap<Arc<str>, Known>,
     /// Those that have ended, oldest first; of so many it is known.
     ended: VecDeque<Arc<str>>,
@@ -153,6 +155,7 @@ impl Client {
             next_request: 1,
             waiting: HashMap::new(),
             submits: VecDeque::new(),
+            cancels: HashMap::new(),
             jobs: HashMap::new(),
             ended: VecDeque::new(),
             last: 0,
@@ -231,6 +234,7 @@ impl Client {
         self.transmit.clear();
         self.ack_at_us = None;
         self.submits.clear();
+        self.cancels.clear();
         let mut lost: Vec<_> = self.waiting.drain().map(|(_, (request, _))| request).collect();
         lost.sort_unstable();
         for request in lost {

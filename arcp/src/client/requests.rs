@@ -128,9 +128,11 @@ impl Client {
     /// `INVALID_REQUEST` while the session is not open.
     pub fn cancel(&mut self, job_id: &str, reason: &str, now_us: u64) -> Result<RequestId, Refusal> {
         self.begin(now_us)?;
-        let reason = (!reason.is_empty()).then(|| Text::from(reason));
-        let payload = Cancel { job_id: None, reason };
+        // There are peers that take none without.
+        let reason = Text::from(if reason.is_empty() { "cancelled by the client" } else { reason });
+        let payload = Cancel { job_id: None, reason: Some(reason) };
         let id = self.say(kind::JOB_CANCEL, Some(job_id), &payload);
+        self.cancels.entry(job_id.into()).or_default().push(id.clone());
         Ok(self.wait(id, Waiting::Cancel))
     }
 
@@ -161,7 +163,8 @@ impl Client {
         // In both places: peers differ in where they look.
         let payload = Subscribe {
             job_id: Some(Text::from(job_id)),
-            from_event_seq: history_from,
+            // All of it: there are peers to whom 0 says nothing.
+            from_event_seq: history_from.filter(|from| *from > 0),
             history: history_from.is_some(),
         };
         let id = self.say(kind::JOB_SUBSCRIBE, Some(job_id), &payload);

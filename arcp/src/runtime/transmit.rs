@@ -181,9 +181,14 @@ impl Runtime {
         };
         session.outbox.pop();
         let rewritten;
+        let quirks = session.dialect.quirks();
         let payload = match class {
-            Class::Result if session.dialect.quirks().output_beside_result => {
+            Class::Result if quirks.output_beside_result => {
                 rewritten = with_output(payload);
+                &*rewritten
+            }
+            Class::Error if quirks.errors_are_errors => {
+                rewritten = as_error(payload);
                 &*rewritten
             }
             _ => payload,
@@ -271,6 +276,15 @@ impl Runtime {
             self.release(key);
         }
     }
+}
+
+/// An end that is told as an error, whatever it was.
+fn as_error(payload: &str) -> String {
+    // It is the first field that is written.
+    let rest = ["cancelled", "timed_out"]
+        .into_iter()
+        .find_map(|status| payload.strip_prefix(&format!(r#"{{"final_status":"{status}""#)));
+    rest.map_or_else(|| payload.to_owned(), |rest| format!(r#"{{"final_status":"error"{rest}"#))
 }
 
 /// An inline result under both its names.

@@ -67,5 +67,13 @@ fn each_peer_gets_what_it_needs_and_a_plain_one_nothing() {
             let expected = if one == go && dialects { json!({"x": [1]}) } else { Value::Null };
             assert_eq!(output, [expected]);
         }
+        for one in [typescript, python, go, plain] {
+            let (_, id) = world.submit(one, json!({"agent": "slow"}));
+            world.say(one, "job.cancel", json!({"job_id": id}));
+            let frames = world.take(one);
+            assert_eq!(fields(&frames, "job.error", "/payload/code"), [json!("CANCELLED")]);
+            let expected = if one == python && dialects { "error" } else { "cancelled" };
+            assert_eq!(fields(&frames, "job.error", "/payload/final_status"), [json!(expected)]);
+        }
     }
 }

@@ -1,0 +1,65 @@
+"""The official Python SDK as a runtime for a client of ours: prints its URL and serves."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import arcp
+from arcp.runtime import ARCPRuntime, JobContext, StaticBearerVerifier
+
+
+async def echo(input: Any, ctx: JobContext) -> Any:
+    await ctx.status("working", "starting")
+    await ctx.log("info", "hello from agent")
+    await ctx.thought("thinking")
+    await ctx.tool_call({"tool": "search.web", "args": {"q": "x"}, "call_id": "c1"})  # type: ignore[typeddict-unknown-key]
+    await ctx.tool_result({"call_id": "c1", "result": {"ok": True}})  # type: ignore[typeddict-unknown-key]
+    await ctx.metric({"name": "cost.inference", "value": Decimal("0.25"), "unit": "USD"})  # type: ignore[typeddict-item]
+    await ctx.progress(1, total=2, units="steps", message="half")
+    return {"echoed": input}
+
+
+async def chunky(input: Any, ctx: JobContext) -> Any:
+    stream = ctx.stream_result()
+    await stream.write("hello ")
+    await stream.write("world ")
+    await stream.write(b"\x00\xff")
+    return await stream.close()
+
+
+async def slow(input: Any, ctx: JobContext) -> Any:
+    count = (input or {}).get("n", 1000)
+    for number in range(count):
+        await ctx.progress(number, total=1000)
+        await asyncio.sleep(0.05)
+    return {"done": count}
+
+
+async def noop(input: Any, ctx: JobContext) -> Any:
+    return None
+
+
+async def boom(input: Any, ctx: JobContext) -> Any:
+    raise RuntimeError("boom")
+
+
+async def main() -> None:
+    runtime = ARCPRuntime(
+        runtime=arcp.RuntimeInfo(name="official", version="1.1.3"),
+        bearer=StaticBearerVerifier({"tok-a": "a", "tok-b": "b"}),
+        heartbeat_interval_sec=2,
+    )
+    for version in ("1.0.0", "2.0.0"):
+        runtime.register_agent_version("echo", version, echo)
+    runtime.set_default_agent_version("echo", "2.0.0")
+    for agent in (chunky, slow, noop, boom):
+        runtime.register_agent(agent.__name__, agent)
+    server = await arcp.serve_websocket(runtime.accept, host="127.0.0.1", port=0)
+    port = next(iter(server.sockets)).getsockname()[1]
+    print(f"ws://127.0.0.1:{port}/arcp", flush=True)
+    await server.wait_closed()
+
+
+asyncio.run(main())
