@@ -8,3 +8,4 @@ mod client;
 mod decode;
 mod lenient;
 mod recording;
+mod runtime;
