@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Code, Refusal};
+use crate::error::{Code, Refusal, quoted};
 use crate::json;
 use crate::text::Text;
 
@@ -67,6 +67,10 @@ impl<'a> Envelope<'a> {
     /// # Errors
     /// `INVALID_REQUEST` with the field that is missing or of another kind.
     pub fn payload<T: Deserialize<'a>>(&self) -> Result<T, Refusal> {
+        // A list would be taken for the fields in their order.
+        if !self.payload.get().starts_with('{') {
+            return Err(Refusal::invalid(format!("{}: the payload is not an object", quoted(&self.kind))));
+        }
         serde_json::from_str(self.payload.get()).map_err(|error| Refusal::of_json(&self.kind, &error))
     }
 

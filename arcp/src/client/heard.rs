@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::assemble::{Assembler, decode};
 use super::event::{Event, Failure, JobEvent, JobInfo, Outcome};
 use super::requests::Waiting;
-use super::{Client, Phase, RequestId, Session};
+use super::{Client, Phase, Request, RequestId, Session};
 use crate::amount::Amount;
 use crate::envelope::Envelope;
 use crate::error::{Code, Refusal};
@@ -105,32 +105,37 @@ impl Client {
     }
 
     /// Takes the request that an answer names, if it waits for such an answer.
-    fn take(&mut self, id: Option<&Text<'_>>, waiting: Waiting) -> Option<RequestId> {
-        let id = id?.as_str();
-        if self.waiting.get(id)?.1 != waiting {
+    fn take(&mut self, id: &Text<'_>, waiting: Waiting) -> Option<RequestId> {
+        if self.waiting.get(id.as_str())?.waiting != waiting {
             return None;
         }
-        self.submits.retain(|other| **other != *id);
-        self.waiting.remove(id).map(|(request, _)| request)
+        self.waiting.remove(id.as_str()).map(|request| request.id)
     }
 
-    /// Takes the oldest request that waits for such an answer: not every peer says which one it answers, and all
-    /// answer in order.
-    fn take_oldest(&mut self, waiting: Waiting) -> Option<RequestId> {
-        let oldest = self
-            .waiting
-            .iter()
-            .filter(|(_, (_, other))| *other == waiting)
-            .min_by_key(|(_, (request, _))| *request);
-        let id = oldest?.0.clone();
-        self.submits.retain(|other| *other != id);
-        self.waiting.remove(&id).map(|(request, _)| request)
+    /// Takes the oldest request that waits for such an answer, and is about this job where one is said: not every peer
+    /// says which one it answers, and all answer in order.
+    fn take_oldest(&mut self, waiting: Waiting, job: Option<&str>) -> Option<RequestId> {
+        let fits = |request: &Request| {
+            request.waiting == waiting && (job.is_none() || request.job.as_deref() == job)
+        };
+        let oldest =
+            self.waiting.iter().filter(|(_, request)| fits(request)).min_by_key(|(_, request)| request.id);
+        let name = oldest?.0.clone();
+        self.waiting.remove(&name).map(|request| request.id)
     }
 
-    fn answered(&mut self, id: Option<&Text<'_>>, waiting: Waiting) -> Result<RequestId, Refusal> {
-        self.take(id, waiting)
-            .or_else(|| if id.is_none() { self.take_oldest(waiting) } else { None })
-            .ok_or_else(|| Refusal::invalid("an answer that nobody waits for"))
+    /// Takes the request that is answered, about this job where it is about one.
+    fn answered(
+        &mut self,
+        id: Option<&Text<'_>>,
+        waiting: Waiting,
+        job: Option<&str>,
+    ) -> Result<RequestId, Refusal> {
+        let found = match id {
+            Some(id) => self.take(id, waiting),
+            None => self.take_oldest(waiting, job),
+        };
+        found.ok_or_else(|| Refusal::invalid("an answer that nobody waits for"))
     }
 
     fn job_of(&mut self, envelope: &Envelope<'_>, named: Option<&Text<'_>>) -> Result<Arc<str>, Refusal> {
@@ -144,8 +149,11 @@ impl Client {
     fn accepted(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let accepted: Accepted<'_> = envelope.payload()?;
         let job_id = self.job_of(envelope, accepted.job_id.as_ref())?;
-        let request = self.answered(accepted.request_id.as_ref(), Waiting::Submit)?;
-        self.jobs.entry(Arc::clone(&job_id)).or_default();
+        let request = self.answered(accepted.request_id.as_ref(), Waiting::Submit, None)?;
+        let known = self.jobs.entry(Arc::clone(&job_id)).or_default();
+        known.traced = envelope.trace_id.is_some();
+        // The same job again (§7.2): its end is told again.
+        known.ended = false;
         let credentials = (!accepted.credentials.is_empty())
             .then(|| Secret::new(serde_json::to_string(&accepted.credentials).unwrap_or_default()));
         let job = JobInfo {
@@ -167,16 +175,19 @@ impl Client {
     fn cancelled(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let cancelled: Cancelled<'_> = envelope.payload()?;
         let job_id = self.job_of(envelope, cancelled.job_id.as_ref())?;
-        let request = self.answered(cancelled.request_id.as_ref(), Waiting::Cancel)?;
+        let request = match self.answered(cancelled.request_id.as_ref(), Waiting::Cancel, Some(&job_id)) {
+            // It was answered by the job's end.
+            Err(_) if self.jobs.get(&job_id).is_some_and(|known| known.ended) => return Ok(()),
+            answered => answered?,
+        };
         let already_terminal = cancelled.already_terminal;
-        self.cancels.remove(&*job_id);
         self.events.push_back(Event::Cancelled { request, job_id, already_terminal });
         Ok(())
     }
 
     fn listed(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let listed: Jobs<'_> = envelope.payload()?;
-        let request = self.answered(listed.request_id.as_ref(), Waiting::List)?;
+        let request = self.answered(listed.request_id.as_ref(), Waiting::List, None)?;
         let jobs = listed.jobs.into_iter().map(info).collect();
         let next_cursor = listed.next_cursor.map(Text::into_owned);
         self.events.push_back(Event::Jobs { request, jobs, next_cursor });
@@ -186,9 +197,9 @@ impl Client {
     fn subscribed(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let subscribed: Subscribed<'_> = envelope.payload()?;
         let job_id = self.job_of(envelope, subscribed.job_id.as_ref())?;
-        let request = self.answered(subscribed.request_id.as_ref(), Waiting::Subscribe)?;
-        // What was assembled of it comes again, or is not whole.
-        self.jobs.insert(Arc::clone(&job_id), super::Known::default());
+        let request = self.answered(subscribed.request_id.as_ref(), Waiting::Subscribe, Some(&job_id))?;
+        // With some peers what has happened comes before this, so that something may be known of the job.
+        self.jobs.entry(Arc::clone(&job_id)).or_default().traced = envelope.trace_id.is_some();
         let job = JobInfo {
             job_id: job_id.to_string(),
             agent: subscribed.agent.into_owned(),
@@ -203,6 +214,7 @@ impl Client {
         };
         let (replayed, subscribed_from) = (subscribed.replayed, subscribed.subscribed_from);
         self.events.push_back(Event::Subscribed { request, job: Box::new(job), replayed, subscribed_from });
+        self.events.extend(self.held.remove(&job_id).into_iter().flatten());
         Ok(())
     }
 
@@ -217,15 +229,15 @@ impl Client {
         };
         // Peers that do not say which request they refuse mean the one that they are at.
         let found = match &error.request_id {
-            Some(id) => match self.waiting.get(id.as_str()).map(|(_, waiting)| *waiting) {
-                Some(waiting) => self.take(Some(id), waiting),
-                None => None,
-            },
+            Some(id) => self.waiting.remove(id.as_str()).map(|request| request.id),
             None if self.phase == Phase::Open && why.code != Code::HeartbeatLost => self.take_oldest_of_all(),
             None => None,
         };
         match found {
-            Some(request) => self.events.push_back(Event::Refused { request, why }),
+            Some(request) => {
+                self.forget_held();
+                self.events.push_back(Event::Refused { request, why });
+            }
             None if self.phase == Phase::Closed => {
                 // One that knows no close: there is another word for it.
                 self.say(kind::SESSION_BYE, None, &Close { reason: Some(Text::from("close")) });
@@ -242,11 +254,36 @@ impl Client {
         Ok(())
     }
 
+    /// What was held back for a subscription that is refused goes nowhere.
+    fn forget_held(&mut self) {
+        let waiting = &self.waiting;
+        self.held.retain(|job, _| {
+            let of_it = |request: &Request| {
+                request.waiting == Waiting::Subscribe && request.job.as_ref() == Some(job)
+            };
+            waiting.values().any(of_it)
+        });
+    }
+
     /// A submit first: what else may wait is refused by few.
     fn take_oldest_of_all(&mut self) -> Option<RequestId> {
         [Waiting::Submit, Waiting::Subscribe, Waiting::Cancel, Waiting::List]
             .into_iter()
-            .find_map(|waiting| self.take_oldest(waiting))
+            .find_map(|waiting| self.take_oldest(waiting, None))
+    }
+
+    /// Says what happened in a job, once its subscription is answered.
+    fn tell(&mut self, job_id: &str, event: Event) {
+        if !self.held.is_empty()
+            && let Some(held) = self.held.get_mut(job_id)
+        {
+            held.push(event);
+            if held.len() > MAX_HELD {
+                self.events.extend(self.held.remove(job_id).into_iter().flatten());
+            }
+            return;
+        }
+        self.events.push_back(event);
     }
 
     fn job_event(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
@@ -256,13 +293,14 @@ impl Client {
         if payload.kind == "result_chunk" {
             return self.chunk(job_id, envelope.event_seq, body);
         }
-        self.events.push_back(Event::Job(JobEvent {
-            job_id,
+        let event = Event::Job(JobEvent {
+            job_id: Arc::clone(&job_id),
             event_seq: envelope.event_seq,
             kind: payload.kind.into_owned(),
             ts: payload.ts.map(Text::into_owned),
             body: body.to_owned(),
-        }));
+        });
+        self.tell(&job_id, event);
         Ok(())
     }
 
@@ -273,19 +311,24 @@ impl Client {
         if self.settings.assembles {
             let known = self.jobs.entry(Arc::clone(&job_id)).or_default();
             let assembler = known.assembler.get_or_insert_with(|| Assembler::new(&chunk.result_id));
+            if chunk.chunk_seq == 0 {
+                // It begins, or a subscription tells it from its beginning again.
+                *assembler = Assembler::new(&chunk.result_id);
+            }
             if let Err(why) = assembler.add(&chunk, &bytes, self.settings.max_result) {
                 self.events.push_back(Event::Nonsense(why));
             }
         }
-        self.events.push_back(Event::Chunk {
-            job_id,
+        let event = Event::Chunk {
+            job_id: Arc::clone(&job_id),
             event_seq,
             result_id: chunk.result_id.into_owned(),
             chunk_seq: chunk.chunk_seq,
             encoding: chunk.encoding,
             bytes,
             more: chunk.more,
-        });
+        };
+        self.tell(&job_id, event);
         Ok(())
     }
 
@@ -302,12 +345,6 @@ impl Client {
             return;
         }
         let assembler = known.assembler.take();
-        for id in self.cancels.remove(&*job_id).unwrap_or_default() {
-            if let Some(request) = self.take(Some(&Text::from(&*id)), Waiting::Cancel) {
-                let job_id = Arc::clone(&job_id);
-                self.events.push_back(Event::Cancelled { request, job_id, already_terminal: false });
-            }
-        }
         self.ended.push_back(Arc::clone(&job_id));
         if self.ended.len() > MAX_ENDED
             && let Some(oldest) = self.ended.pop_front()
@@ -315,7 +352,14 @@ impl Client {
             self.jobs.remove(&oldest);
         }
         let outcome = outcome(self, assembler);
-        self.events.push_back(Event::Ended { job_id, event_seq, outcome, summary });
+        if matches!(outcome, Outcome::Failed(FinalStatus::Cancelled, _)) {
+            // Some peers answer a cancel by nothing else.
+            while let Some(request) = self.take_oldest(Waiting::Cancel, Some(&job_id)) {
+                let (job_id, already_terminal) = (Arc::clone(&job_id), false);
+                self.events.push_back(Event::Cancelled { request, job_id, already_terminal });
+            }
+        }
+        self.tell(&Arc::clone(&job_id), Event::Ended { job_id, event_seq, outcome, summary });
     }
 
     fn job_result(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
@@ -370,20 +414,39 @@ impl Client {
             retryable: error.retryable,
             details: error.details.map(ToOwned::to_owned),
         };
-        // The end of a job that nobody knows, while a submit waits, is that submit's refusal.
-        if !self.jobs.contains_key(&job_id)
-            && let Some(request) = self.take_oldest(Waiting::Submit)
-        {
+        if let Some(request) = self.refused_as_end(&job_id, &why.code, envelope.trace_id.is_some()) {
             self.events.push_back(Event::Refused { request, why });
             return Ok(());
         }
         self.end(job_id, envelope.event_seq, |_, _| Outcome::Failed(status, why), None);
         Ok(())
     }
+
+    /// The request that a peer refuses by the end of a job, where that is what it means.
+    fn refused_as_end(&mut self, job_id: &str, code: &Code, is_traced: bool) -> Option<RequestId> {
+        // No job ends so: it is the submit, and the job is the one that has the key.
+        if *code == Code::DuplicateKey {
+            return self.take_oldest(Waiting::Submit, None);
+        }
+        match self.jobs.get(job_id) {
+            // The end of a job that nobody knows.
+            None => self
+                .take_oldest(Waiting::Cancel, Some(job_id))
+                .or_else(|| self.take_oldest(Waiting::Submit, None)),
+            // It goes on, and only who asked may not cancel it: what is about the job itself would name its trace.
+            Some(known) if *code == Code::PermissionDenied && known.traced && !is_traced => {
+                self.take_oldest(Waiting::Cancel, Some(job_id))
+            }
+            Some(_) => None,
+        }
+    }
 }
 
 /// Ended jobs that are known as such: a peer may tell an end twice.
 const MAX_ENDED: usize = 10_000;
+
+/// Events of a job that are held back until its subscription is answered; with more they are told before it.
+const MAX_HELD: usize = 10_000;
 
 fn info(listed: Listed<'_>) -> JobInfo {
     JobInfo {

@@ -111,6 +111,17 @@ struct Known {
     assembler: Option<Assembler>,
     /// How it ended has been told.
     ended: bool,
+    /// The runtime says its trace.
+    traced: bool,
+}
+
+/// A request whose answer has not come.
+#[derive(Debug)]
+struct Request {
+    id: RequestId,
+    waiting: Waiting,
+    /// The job that it is about: not every peer says which request it answers.
+    job: Option<Arc<str>>,
 }
 
 /// The engine of a client; see the [module](self) for the contract. Not shared: one thread at a time.
@@ -123,14 +134,12 @@ pub struct Client {
     ids: Ids,
     next_request: u64,
     /// Requests whose answers have not come, by the ids of their messages.
-    waiting: HashMap<Box<str>, (RequestId, Waiting)>,
-    /// Of these the submits, oldest first: not every peer says which one it answers.
-    submits: VecDeque<Box<str>>,
-    /// Of these the cancels, by their jobs: not every peer answers them but by the job's end.
-    cancels: HashMap<Box<str>, Vec<Box<str>>>,
+    waiting: HashMap<Box<str>, Request>,
     jobs: HashMap<Arc<str>, Known>,
     /// Those that have ended, oldest first; of so many it is known.
     ended: VecDeque<Arc<str>>,
+    /// Of jobs that are being subscribed to, what came before the answer: some peers tell what has happened first.
+    held: HashMap<Arc<str>, Vec<Event>>,
     /// The highest number of an event that has come, and that the runtime has been told of.
     last: u64,
     acked: u64,
@@ -154,10 +163,9 @@ impl Client {
             ids: Ids::new(seed),
             next_request: 1,
             waiting: HashMap::new(),
-            submits: VecDeque::new(),
-            cancels: HashMap::new(),
             jobs: HashMap::new(),
             ended: VecDeque::new(),
+            held: HashMap::new(),
             last: 0,
             acked: 0,
             ack_at_us: None,
@@ -197,6 +205,7 @@ impl Client {
         self.session = None;
         self.jobs.clear();
         self.ended.clear();
+        self.held.clear();
         (self.last, self.acked) = (0, 0);
     }
 
@@ -232,10 +241,9 @@ impl Client {
             self.phase = Phase::Away;
         }
         self.transmit.clear();
+        self.held.clear();
         self.ack_at_us = None;
-        self.submits.clear();
-        self.cancels.clear();
-        let mut lost: Vec<_> = self.waiting.drain().map(|(_, (request, _))| request).collect();
+        let mut lost: Vec<_> = self.waiting.drain().map(|(_, request)| request.id).collect();
         lost.sort_unstable();
         for request in lost {
             let why = Refusal::new(Code::InternalError, "the connection ended before the answer came");
@@ -247,7 +255,9 @@ impl Client {
     pub fn close(&mut self, reason: &str, now_us: u64) {
         self.tick(now_us);
         if self.phase == Phase::Open {
-            self.send_ack();
+            if self.settings.ack_ms > 0 {
+                self.send_ack(self.last);
+            }
             let reason = (!reason.is_empty()).then(|| Text::from(reason.to_owned()));
             self.say(kind::SESSION_CLOSE, None, &Close { reason });
         }
@@ -294,7 +304,7 @@ impl Client {
             return;
         }
         if self.ack_at_us.is_some_and(|at| at <= self.now_us) {
-            self.send_ack();
+            self.send_ack(self.last);
         }
         let Some(interval) = self.heartbeat_us() else { return };
         if self.now_us >= self.heard_us + 2 * interval {
@@ -308,18 +318,18 @@ impl Client {
         }
     }
 
-    /// The application is done with all events up to this number (§6.5). Not needed where the engine acks by itself.
+    /// The application is done with all events up to this number (§6.5), and with none that has not come. Not needed
+    /// where the engine acks by itself.
     pub fn ack(&mut self, last: u64, now_us: u64) {
         self.tick(now_us);
-        self.last = self.last.max(last);
-        self.send_ack();
+        self.send_ack(last.min(self.last));
     }
 
-    fn send_ack(&mut self) {
+    fn send_ack(&mut self, last: u64) {
         self.ack_at_us = None;
-        if self.phase == Phase::Open && self.last > self.acked && self.features().contains(Feature::Ack) {
-            self.acked = self.last;
-            self.say(kind::SESSION_ACK, None, &Ack { last_processed_seq: self.last });
+        if self.phase == Phase::Open && last > self.acked && self.features().contains(Feature::Ack) {
+            self.acked = last;
+            self.say(kind::SESSION_ACK, None, &Ack { last_processed_seq: last });
         }
     }
 

@@ -1,8 +1,10 @@
 //! What a client asks (ARCP §§6.6, 7).
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
-use super::{Client, Phase, RequestId};
+use super::{Client, Phase, Request, RequestId};
 use crate::error::Refusal;
 use crate::features::Feature;
 use crate::message::{Cancel, ListJobs, Submit, Subscribe, Unsubscribe, kind};
@@ -118,8 +120,7 @@ impl Client {
             max_runtime_sec: wanted.max_runtime_sec,
         };
         let id = self.say_in(kind::JOB_SUBMIT, None, trace.as_deref(), &payload);
-        self.submits.push_back(id.clone());
-        Ok(self.wait(id, Waiting::Submit))
+        Ok(self.wait(id, Waiting::Submit, None))
     }
 
     /// Cancels a job (§7.4). [`Event::Cancelled`](super::Event::Cancelled) follows, and then the job's end.
@@ -132,8 +133,7 @@ impl Client {
         let reason = Text::from(if reason.is_empty() { "cancelled by the client" } else { reason });
         let payload = Cancel { job_id: None, reason: Some(reason) };
         let id = self.say(kind::JOB_CANCEL, Some(job_id), &payload);
-        self.cancels.entry(job_id.into()).or_default().push(id.clone());
-        Ok(self.wait(id, Waiting::Cancel))
+        Ok(self.wait(id, Waiting::Cancel, Some(job_id)))
     }
 
     /// Asks which jobs there are (§6.6). [`Event::Jobs`](super::Event::Jobs) follows.
@@ -144,7 +144,7 @@ impl Client {
         self.begin(now_us)?;
         self.need(Feature::ListJobs)?;
         let id = self.say(kind::SESSION_LIST_JOBS, None, wanted);
-        Ok(self.wait(id, Waiting::List))
+        Ok(self.wait(id, Waiting::List, None))
     }
 
     /// Follows a job (§7.6), with what has happened behind its event `history_from` first, where that is said.
@@ -168,7 +168,12 @@ impl Client {
             history: history_from.is_some(),
         };
         let id = self.say(kind::JOB_SUBSCRIBE, Some(job_id), &payload);
-        Ok(self.wait(id, Waiting::Subscribe))
+        match self.jobs.get_mut(job_id) {
+            // Its end is told again, to who subscribes to what has ended.
+            Some(known) => known.ended = false,
+            None => drop(self.held.entry(Arc::from(job_id)).or_default()),
+        }
+        Ok(self.wait(id, Waiting::Subscribe, Some(job_id)))
     }
 
     /// Follows a job no more. Nothing answers that.
@@ -199,11 +204,11 @@ impl Client {
         }
     }
 
-    fn wait(&mut self, id: Box<str>, waiting: Waiting) -> RequestId {
-        let request = RequestId(self.next_request);
+    fn wait(&mut self, name: Box<str>, waiting: Waiting, job: Option<&str>) -> RequestId {
+        let id = RequestId(self.next_request);
         self.next_request += 1;
-        self.waiting.insert(id, (request, waiting));
-        request
+        self.waiting.insert(name, Request { id, waiting, job: job.map(Arc::from) });
+        id
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::or_default;
+use super::{object, object_or_none, or_default};
 use crate::text::Text;
 
 /// Who speaks: a client's or a runtime's name and version, for people.
@@ -79,16 +79,16 @@ impl fmt::Debug for Resume<'_> {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Hello<'a> {
     /// The client's name and version.
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub client: Software<'a>,
     /// Who it is.
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub auth: Auth<'a>,
     /// What it can.
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub capabilities: Capabilities<'a>,
     /// The session that it comes back to.
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none", deserialize_with = "object_or_none")]
     pub resume: Option<Resume<'a>>,
 }
 
@@ -96,13 +96,13 @@ pub struct Hello<'a> {
 #[derive(Debug, Clone, Deserialize)]
 pub struct ResumeAgain<'a> {
     /// As in a hello.
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub client: Software<'a>,
     /// As in a hello.
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub auth: Auth<'a>,
     /// As in a hello; without it the session's features stay.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object_or_none")]
     pub capabilities: Option<Capabilities<'a>>,
     /// The session that goes on.
     #[serde(borrow)]
@@ -232,7 +232,7 @@ pub struct Filter<'a> {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ListJobs<'a> {
     /// Which.
-    #[serde(borrow, default, deserialize_with = "or_default")]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub filter: Filter<'a>,
     /// How many at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]

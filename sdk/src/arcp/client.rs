@@ -130,9 +130,6 @@ struct State {
     engine: Engine,
     waiting: HashMap<RequestId, oneshot::Sender<Answer>>,
     jobs: HashMap<Arc<str>, mpsc::Sender<Told>>,
-    /// What came of jobs that are about to be followed: there are runtimes that tell what has happened before they
-    /// answer.
-    early: HashMap<Arc<str>, Vec<Told>>,
     /// Who waits for a welcome.
     welcomed: Option<oneshot::Sender<Result<(), Failure>>>,
     /// Why the session is over.
@@ -159,7 +156,6 @@ async fn open(
         engine,
         waiting: HashMap::new(),
         jobs: HashMap::new(),
-        early: HashMap::new(),
         welcomed: Some(told),
         over: None,
         closing: false,
@@ -252,12 +248,7 @@ impl Client {
     /// # Errors
     /// Why it is refused.
     pub async fn subscribe(&self, job_id: &str, history_from: Option<u64>) -> Result<Job, Failure> {
-        self.core.lock().early.entry(job_id.into()).or_default();
-        let answered = self.ask(|engine, now_us| engine.subscribe(job_id, history_from, now_us)).await;
-        if answered.is_err() {
-            self.core.lock().early.remove(job_id);
-        }
-        match answered? {
+        match self.ask(|engine, now_us| engine.subscribe(job_id, history_from, now_us)).await? {
             Answered::Job(job) => Ok(*job),
             _ => Err(gone()),
         }
@@ -378,11 +369,7 @@ impl Core {
     }
 
     fn handle(&self, state: &mut State, request: RequestId, info: JobInfo, credentials: Option<Secret>) {
-        let early = state.early.remove(info.job_id.as_str()).unwrap_or_default();
-        let (sender, told) = mpsc::channel(QUEUE + early.len());
-        for told in early {
-            let _ = sender.try_send(told);
-        }
+        let (sender, told) = mpsc::channel(QUEUE);
         let alive = self.alive.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         let Some(alive) = alive else { return };
         let client = Client { core: Arc::clone(&alive.0), _alive: Arc::clone(&alive) };
@@ -402,11 +389,7 @@ impl Core {
                 match state.jobs.get(job).cloned() {
                     Some(sender) => sender,
                     None => {
-                        if let Some((job, told)) = state.told.pop_front()
-                            && let Some(early) = state.early.get_mut(&job)
-                        {
-                            early.push(told);
-                        }
+                        state.told.pop_front();
                         continue;
                     }
                 }
