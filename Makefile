@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix survival demo-system test-matrix test-survival bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix survival demo-system test-matrix test-survival test-interop bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -98,7 +98,7 @@ demo: build ## stream a file through a host and modules in Python, Go, C and Rus
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival demo-system ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival test-interop demo-system ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -160,6 +160,17 @@ test-matrix: build matrix
 	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go --c $(BUILD)/matrix-c
 
 # Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
+# The official SDK has an environment of its own: it imports as `arcp`.
+INTEROP := $(BUILD)/interop
+$(INTEROP)/.installed: tests/interop/requirements.txt
+	$(PYTHON) -m venv $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+test-interop: toolchain $(INTEROP)/.installed ## sessions with the official ARCP SDKs; FLAGS=--write writes docs/interop.md
+	cargo build --locked -p ixt-interop
+	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --python $(INTEROP)/bin/python $(FLAGS)
+
 test-survival: build survival
 	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \
 		--c $(BUILD)/module-c $(FLAGS)
@@ -208,7 +219,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
