@@ -17,7 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs" / "interop.md"
-BEGIN, END = "<!-- Sessions: what follows is written by `make test-interop`. -->", "<!-- The end. -->"
+BEGIN, END = (
+    "<!-- Sessions: what follows is written by `make test-interop`. -->",
+    "<!-- The end. -->",
+)
 
 # What official peers cannot do: by pair and step.
 CANNOT = {
@@ -46,7 +49,11 @@ def session(server: list[str], client: list[str], *more: str) -> dict[str, str |
     """The steps of a session, and why each failed."""
     with serving(server) as url:
         run = subprocess.run(
-            [*client, url, *more], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=300
+            [*client, url, *more],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=300,
         )
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     return {line["step"]: None if line["ok"] else str(line["why"]) for line in lines}
@@ -65,7 +72,10 @@ def table(sessions: dict[str, dict[str, str | None]]) -> str:
             else:
                 cells.append(f"✗ {CANNOT.get(pair, {}).get(step, '')}".strip())
         lines.append(f"| {step} | " + " | ".join(cells) + " |")
-    passed = [f"{sum(why is None for why in found.values())} of {len(found)}" for found in sessions.values()]
+    passed = [
+        f"{sum(why is None for why in found.values())} of {len(found)}"
+        for found in sessions.values()
+    ]
     lines.append("| **steps that pass** | " + " | ".join(passed) + " |")
     return "\n".join(lines)
 

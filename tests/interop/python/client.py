@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import sys
@@ -10,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from arcp.client import ARCPClient
+
 import arcp
 from arcp import LeaseConstraints, SessionResume, WebSocketTransport
-from arcp.client import ARCPClient
 
 
 async def connect(url: str, token: str = "tok-a") -> tuple[ARCPClient, Any]:
@@ -60,7 +62,16 @@ async def main(url: str) -> None:
         lease = arcp.Lease({"cost.budget": ["USD:1.00"], "tool.call": ["search.*"]})
         handle = await client.submit(agent="echo", input={"x": 1}, lease_request=lease)
         kinds = [event["kind"] async for event in handle.events()]
-        for kind in ("status", "log", "thought", "tool_call", "tool_result", "metric", "artifact_ref", "progress"):
+        for kind in (
+            "status",
+            "log",
+            "thought",
+            "tool_call",
+            "tool_result",
+            "metric",
+            "artifact_ref",
+            "progress",
+        ):
             check(kind in kinds, f"no {kind} in {kinds}")
         result = await handle.done
         check(result.result == {"echoed": {"x": 1}}, result)
@@ -116,10 +127,8 @@ async def main(url: str) -> None:
             pass
         else:
             raise AssertionError("it was shown to somebody else")
-        try:
+        with contextlib.suppress(arcp.ARCPError, TimeoutError):
             await asyncio.wait_for(other.cancel_job(handle.job_id), 2)
-        except (arcp.ARCPError, TimeoutError):
-            pass
         await asyncio.sleep(0.1)
         jobs = await client.list_jobs()
         status = next(job.status for job in jobs.jobs if job.job_id == handle.job_id)
@@ -159,7 +168,10 @@ async def main(url: str) -> None:
         ("unknown version", {"agent": "echo@9.9.9"}, "AGENT_VERSION_NOT_AVAILABLE"),
         (
             "lease that has ended",
-            {"agent": "noop", "lease_constraints": LeaseConstraints(expires_at="2020-01-01T00:00:00Z")},
+            {
+                "agent": "noop",
+                "lease_constraints": LeaseConstraints(expires_at="2020-01-01T00:00:00Z"),
+            },
             "INVALID_REQUEST",
         ),
     ):

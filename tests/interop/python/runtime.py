@@ -6,11 +6,12 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-import arcp
 from arcp.runtime import ARCPRuntime, JobContext, StaticBearerVerifier
 
+import arcp
 
-async def echo(input: Any, ctx: JobContext) -> Any:
+
+async def echo(given: Any, ctx: JobContext) -> Any:
     await ctx.status("working", "starting")
     await ctx.log("info", "hello from agent")
     await ctx.thought("thinking")
@@ -18,10 +19,10 @@ async def echo(input: Any, ctx: JobContext) -> Any:
     await ctx.tool_result({"call_id": "c1", "result": {"ok": True}})  # type: ignore[typeddict-unknown-key]
     await ctx.metric({"name": "cost.inference", "value": Decimal("0.25"), "unit": "USD"})  # type: ignore[typeddict-item]
     await ctx.progress(1, total=2, units="steps", message="half")
-    return {"echoed": input}
+    return {"echoed": given}
 
 
-async def chunky(input: Any, ctx: JobContext) -> Any:
+async def chunky(given: Any, ctx: JobContext) -> Any:
     stream = ctx.stream_result()
     await stream.write("hello ")
     await stream.write("world ")
@@ -29,19 +30,19 @@ async def chunky(input: Any, ctx: JobContext) -> Any:
     return await stream.close()
 
 
-async def slow(input: Any, ctx: JobContext) -> Any:
-    count = (input or {}).get("n", 1000)
+async def slow(given: Any, ctx: JobContext) -> Any:
+    count = (given or {}).get("n", 1000)
     for number in range(count):
         await ctx.progress(number, total=1000)
         await asyncio.sleep(0.05)
     return {"done": count}
 
 
-async def noop(input: Any, ctx: JobContext) -> Any:
+async def noop(given: Any, ctx: JobContext) -> Any:
     return None
 
 
-async def boom(input: Any, ctx: JobContext) -> Any:
+async def boom(given: Any, ctx: JobContext) -> Any:
     raise RuntimeError("boom")
 
 
