@@ -127,8 +127,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// The client is done with all up to here, as far as it has been told.
-    pub(super) fn ack(&mut self, last: u64) {
+    /// The client is done with all up to here, as far as it has been told. Gives how far that is.
+    pub(super) fn ack(&mut self, last: u64) -> u64 {
         let last = last.min(self.leaves - 1);
         while let Some(run) = self.runs.front_mut() {
             if run.end() <= last + 1 {
@@ -142,6 +142,7 @@ impl Outbox {
             }
             break;
         }
+        last
     }
 
     /// The jobs whose events are kept here.
@@ -221,8 +222,9 @@ mod tests {
     fn what_was_not_told_is_not_done() {
         let mut outbox = Outbox::default();
         outbox.push(A, 1, 3);
-        outbox.ack(3);
+        assert_eq!(outbox.ack(3), 0);
         assert_eq!(all(&mut outbox).len(), 3);
+        assert_eq!(outbox.ack(2), 2);
     }
 
     #[test]
