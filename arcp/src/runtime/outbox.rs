@@ -76,10 +76,10 @@ impl Outbox {
         self.runs.len()
     }
 
-    /// Adds events of a job, by its own numbers.
-    pub(super) fn push(&mut self, job: JobKey, from: u64, count: u64) {
+    /// Adds events of a job, by its own numbers. True where it had to drop the oldest ones.
+    pub(super) fn push(&mut self, job: JobKey, from: u64, count: u64) -> bool {
         if count == 0 {
-            return;
+            return false;
         }
         match self.runs.back_mut() {
             Some(run) if run.job == job && run.from + run.count == from => run.count += count,
@@ -89,7 +89,9 @@ impl Outbox {
         if self.runs.len() > MAX_RUNS {
             self.runs.pop_front();
             self.at = self.at.saturating_sub(1);
+            return true;
         }
+        false
     }
 
     /// What leaves next: its number, its job and the job's own number. `Err` where it was dropped.
