@@ -76,9 +76,8 @@ pub struct StoredKey {
     pub terminal: Option<(Class, Arc<str>)>,
 }
 
-/// One thing to store.
+/// One thing to store. A store that did not know one would lose it, so this is exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Record {
     /// A session is there, or has changed.
     Session(Box<StoredSession>),
