@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+#[cfg(feature = "arcp")]
+pub mod arcp;
 mod error;
 mod handle;
 #[cfg(feature = "net")]
