@@ -53,6 +53,43 @@ fn a_second_store_on_the_same_file_is_refused() {
     assert_eq!(open(&path).snapshot().unwrap().jobs.len(), 1);
 }
 
+/// What the other process opens.
+const OTHERS: &str = "IXT_OTHERS_STORE";
+
+/// Opens the file of another process. It is a test only so that there is a process to run.
+#[test]
+#[ignore = "the other test runs it"]
+fn opens_what_another_process_has() {
+    let Some(path) = std::env::var_os(OTHERS) else { return };
+    match Sqlite::open(path, Durability::Full) {
+        Ok(_) => println!("it was opened"),
+        Err(refused) => println!("refused: {refused}"),
+    }
+}
+
+#[test]
+fn another_process_is_refused_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let ask = || {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["file::opens_what_another_process_has", "--exact", "--ignored", "--nocapture"])
+            .env(OTHERS, &path)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut store = open(&path);
+    assert!(ask().contains("refused: InUse: "));
+    // Nor does it get the file after a refusal here, which must not have touched what holds the lock.
+    assert!(Sqlite::open(&path, Durability::Full).is_err());
+    assert!(ask().contains("refused: InUse: "));
+    store.write(&one(vec![job(1), event(1, 1, "{}")])).unwrap();
+    assert!(ask().contains("refused: InUse: "));
+    drop(store);
+    assert!(ask().contains("it was opened"));
+}
+
 #[test]
 fn a_file_of_somebody_else_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -66,7 +103,11 @@ fn a_file_of_somebody_else_is_refused_and_left_alone() {
     let connection = rusqlite::Connection::open(&others).unwrap();
     connection.execute_batch("CREATE TABLE meta (name TEXT); CREATE TABLE jobs (job)").unwrap();
     drop(connection);
-    for path in [text, others] {
+    let tables = folder.path().join("tables");
+    let connection = rusqlite::Connection::open(&tables).unwrap();
+    connection.execute_batch("CREATE TABLE jobs_of_mine (job)").unwrap();
+    drop(connection);
+    for path in [text, others, tables] {
         let before = std::fs::read(&path).unwrap();
         let refused = Sqlite::open(&path, Durability::Full).unwrap_err();
         assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
@@ -213,6 +254,9 @@ fn what_is_acked_forgotten_or_ended_is_gone() {
         assert_eq!(told(&store.snapshot().unwrap()).len(), 4, "a late ack takes nothing back");
         store.write(&one(vec![Record::Acked(session, 7)])).unwrap();
         assert_eq!(told(&store.snapshot().unwrap()), [next], "numbers go on");
+        // An ack may stand before what it is about: of more runs than are kept the oldest are done with at once.
+        store.write(&one(vec![Record::Acked(session, 9), run(8, 3, 2, 2), run(10, 2, 8, 2)])).unwrap();
+        assert_eq!(told(&store.snapshot().unwrap()), [(10, 2, 8, 2), (12, 0, 0, 0)]);
         let follows = |job| Record::Follows(session, JobKey::from_raw(job), true);
         store.write(&one(vec![follows(2), follows(3), Record::Forgotten(JobKey::from_raw(2))])).unwrap();
         let snapshot = store.snapshot().unwrap();

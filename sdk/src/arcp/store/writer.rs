@@ -49,7 +49,7 @@ impl Writer {
     pub fn spawn(store: impl Store, on_reply: Box<dyn FnMut(Reply) + Send>) -> io::Result<Self> {
         let (asks, asked) = channel();
         let thread =
-            thread::Builder::new().name("arcp-store".into()).spawn(move || work(store, &asked, on_reply))?;
+            thread::Builder::new().name("arcp-store".into()).spawn(move || work(store, on_reply, asked))?;
         Ok(Self { asks, thread })
     }
 
@@ -80,7 +80,9 @@ impl Writer {
 }
 
 /// Until nobody asks any more, or the store has failed.
-fn work(mut store: impl Store, asked: &Receiver<Ask>, mut on_reply: Box<dyn FnMut(Reply) + Send>) {
+///
+/// What is dropped first is what asks come by: who has seen the replies end cannot ask any more.
+fn work(mut store: impl Store, mut on_reply: Box<dyn FnMut(Reply) + Send>, asked: Receiver<Ask>) {
     let mut batches = Vec::new();
     let mut loads = Vec::new();
     while let Ok(first) = asked.recv() {
