@@ -55,8 +55,8 @@ fn job(key: u64, a: u64, b: u64) -> Record {
         lease: text(b + 1).to_owned(),
         // The ends of what can be come back too.
         expires_us: [None, Some(0), Some(u64::MAX)][usize::try_from(a % 3).unwrap()],
-        runs_until_us: (b % 2 == 0).then_some(b),
-        parent: (a % 2 == 0).then(|| (JobKey::from_raw(b), text(a + b).to_owned())),
+        runs_until_us: b.is_multiple_of(2).then_some(b),
+        parent: a.is_multiple_of(2).then(|| (JobKey::from_raw(b), text(a + b).to_owned())),
         traceparent: text(a).to_owned(),
         created_us: a * b,
         attempt: u32::try_from(b).unwrap() + 1,

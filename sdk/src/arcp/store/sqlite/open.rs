@@ -149,3 +149,16 @@ fn tighten(path: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_file_never_was_anybody_elses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        super::make(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
