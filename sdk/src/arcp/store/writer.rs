@@ -8,9 +8,8 @@ use ixt_arcp::runtime::{Batch, Load, LoadedEvent, Lsn};
 
 use super::{Store, StoreError, WriterError};
 
-/// What a [`Writer`] has done.
+/// What a [`Writer`] has done. Who did not heed one would wait for ever, so this is exhaustive.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum Reply {
     /// All up to this place is stored: for [`Runtime::stored`](ixt_arcp::Runtime::stored).
     Stored(Lsn),
