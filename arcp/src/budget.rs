@@ -28,6 +28,7 @@ use crate::{Amount, Amounts, Code, Currency, Refusal};
 /// let child = accounts.reserve(job, &Amounts::parse(["USD:2.00"])?)?;
 /// assert_eq!(accounts.exhausted(job), Some(usd), "all of it is spent or reserved");
 /// accounts.spend(child, usd, Amount::parse("0.50")?)?;
+/// assert_eq!(accounts.unspent(child).get(usd), Some(Amount::parse("1.50")?), "of all that the job had");
 /// accounts.close(child);
 /// assert_eq!(accounts.remaining(job, usd), Some(Amount::parse("1.50")?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,6 +64,8 @@ enum Purse {
 #[derive(Debug, Clone, Copy)]
 struct Counter {
     currency: Currency,
+    /// What there was at first.
+    opened: Amount,
     remaining: Amount,
     /// Kept at the root alone. It is in range, so what is left anywhere below, however many accounts come together
     /// again, is in range too.
@@ -202,6 +205,26 @@ impl Accounts {
         amounts
     }
 
+    /// What the job that a client submitted and all jobs below it have not spent, reserved or not: of an account below,
+    /// what its root has. This outlives a runtime, as jobs that were delegated do not.
+    #[must_use]
+    pub fn unspent(&self, account: AccountId) -> Amounts {
+        let mut amounts = Amounts::default();
+        let owner = match self.accounts.get(&account).map(|account| &account.purse) {
+            Some(Purse::Shared(owner)) => *owner,
+            _ => account,
+        };
+        let Some(Purse::Own { root, .. }) = self.accounts.get(&owner).map(|owner| &owner.purse) else {
+            return amounts;
+        };
+        for counter in self.counters(*root) {
+            let left = counter.opened.checked_sub(counter.spent).unwrap_or(Amount::ZERO);
+            // One counter a currency, so there is no sum to be out of range.
+            let _ = amounts.add(counter.currency, left);
+        }
+        amounts
+    }
+
     /// Ends the account: what is left of a part goes back to where it came from. When jobs to which it delegated
     /// still run, that happens as the last of them ends, with what they give back. Closing it again does nothing.
     pub fn close(&mut self, account: AccountId) {
@@ -286,7 +309,8 @@ impl Accounts {
 }
 
 fn counters_of(amounts: &Amounts) -> Vec<Counter> {
-    let counter = |(currency, remaining)| Counter { currency, remaining, spent: Amount::ZERO };
+    let counter =
+        |(currency, remaining)| Counter { currency, opened: remaining, remaining, spent: Amount::ZERO };
     amounts.iter().map(counter).collect()
 }
 

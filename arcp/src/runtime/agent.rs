@@ -170,12 +170,18 @@ impl Runtime {
         self.store_budget(key);
     }
 
-    /// What a job has left, for a runtime that begins again.
-    pub(super) fn store_budget(&mut self, key: JobKey) {
+    /// What is not spent, for a runtime that begins again: of the job that was submitted, as those that were delegated
+    /// end with the runtime.
+    fn store_budget(&mut self, mut key: JobKey) {
         let Some(account) = self.jobs.get(&key).and_then(|job| job.account) else { return };
+        while let Some((parent, _)) = self.jobs.get(&key).and_then(|job| job.parent.as_ref())
+            && self.jobs.get(parent).is_some_and(|parent| parent.account.is_some())
+        {
+            key = *parent;
+        }
         let accounts = &self.accounts;
         self.journal.add(|| {
-            let budget = accounts.budget(account);
+            let budget = accounts.unspent(account);
             let left = budget.iter().map(|(currency, left)| (currency.to_string(), left.to_string()));
             Record::Budget(key, left.collect())
         });

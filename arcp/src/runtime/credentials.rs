@@ -42,7 +42,7 @@ impl Runtime {
     pub(super) fn remember_credentials(&mut self, key: JobKey) {
         let Some(job) = self.jobs.get(&key) else { return };
         for issued in job.issued.iter() {
-            self.journal.add(|| Record::Credential(key, issued.id.clone()));
+            self.journal.add(|| Record::Credential(key, Arc::clone(&job.id), issued.id.clone()));
         }
     }
 

@@ -208,7 +208,6 @@ impl Runtime {
                 Err(why)
             }
         };
-        self.store_budget(parent);
         self.events.push_back(Event::ChildEnded { parent, delegate_id, result });
     }
 }

@@ -76,10 +76,10 @@ impl Outbox {
         self.runs.len()
     }
 
-    /// Adds events of a job, by its own numbers.
-    pub(super) fn push(&mut self, job: JobKey, from: u64, count: u64) {
+    /// Adds events of a job, by its own numbers. True where it had to drop the oldest ones.
+    pub(super) fn push(&mut self, job: JobKey, from: u64, count: u64) -> bool {
         if count == 0 {
-            return;
+            return false;
         }
         match self.runs.back_mut() {
             Some(run) if run.job == job && run.from + run.count == from => run.count += count,
@@ -89,7 +89,9 @@ impl Outbox {
         if self.runs.len() > MAX_RUNS {
             self.runs.pop_front();
             self.at = self.at.saturating_sub(1);
+            return true;
         }
+        false
     }
 
     /// What leaves next: its number, its job and the job's own number. `Err` where it was dropped.
@@ -127,8 +129,8 @@ impl Outbox {
         Ok(())
     }
 
-    /// The client is done with all up to here, as far as it has been told.
-    pub(super) fn ack(&mut self, last: u64) {
+    /// The client is done with all up to here, as far as it has been told. Gives how far that is.
+    pub(super) fn ack(&mut self, last: u64) -> u64 {
         let last = last.min(self.leaves - 1);
         while let Some(run) = self.runs.front_mut() {
             if run.end() <= last + 1 {
@@ -142,6 +144,7 @@ impl Outbox {
             }
             break;
         }
+        last
     }
 
     /// The jobs whose events are kept here.
@@ -221,8 +224,9 @@ mod tests {
     fn what_was_not_told_is_not_done() {
         let mut outbox = Outbox::default();
         outbox.push(A, 1, 3);
-        outbox.ack(3);
+        assert_eq!(outbox.ack(3), 0);
         assert_eq!(all(&mut outbox).len(), 3);
+        assert_eq!(outbox.ack(2), 2);
     }
 
     #[test]

@@ -76,9 +76,8 @@ pub struct StoredKey {
     pub terminal: Option<(Class, Arc<str>)>,
 }
 
-/// One thing to store.
+/// One thing to store. A store that did not know one would lose it, so this is exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Record {
     /// A session is there, or has changed.
     Session(Box<StoredSession>),
@@ -103,7 +102,7 @@ pub enum Record {
         /// The payload, without secrets.
         payload: Arc<str>,
     },
-    /// What a job has left, or what jobs have that share with it: currency and amount.
+    /// What a job and all that it delegated have not spent: currency and amount. It stands for what was said before.
     Budget(JobKey, Vec<(String, String)>),
     /// A job has ended.
     Ended(JobKey, FinalStatus, u64),
@@ -113,8 +112,9 @@ pub enum Record {
     Key(Box<StoredKey>),
     /// A key stands for nothing any more.
     KeyForgotten(Arc<str>, String),
-    /// A credential of a job may be live: to be revoked.
-    Credential(JobKey, String),
+    /// A credential of a job may be live: the job, what clients call it, and the credential. It outlives the job, until
+    /// it is revoked.
+    Credential(JobKey, Arc<str>, String),
     /// It is not.
     Revoked(JobKey, String),
 }
@@ -151,20 +151,21 @@ pub struct LoadedEvent {
 }
 
 /// All that was stored, for a runtime that begins again.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The sessions, with what each was told, up to which number it is done, and the jobs that it follows.
+    /// The sessions, with what each was told and is not done with, the number of its next event, and the jobs that it
+    /// follows.
     pub sessions: Vec<(StoredSession, Vec<Run>, u64, Vec<JobKey>)>,
-    /// The jobs, with the number of the last event, how they ended and when, and what was left of their budgets.
+    /// The jobs, by their keys.
     pub jobs: Vec<SnapshotJob>,
-    /// The keys.
+    /// The keys, in the order in which they came.
     pub keys: Vec<StoredKey>,
-    /// Credentials that may be live.
+    /// Credentials that may be live: the job, as the engine and as clients call it, and the credential.
     pub credentials: Vec<(JobKey, Arc<str>, String)>,
 }
 
 /// A job of a snapshot.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotJob {
     /// As it was accepted.
     pub job: StoredJob,

@@ -82,8 +82,8 @@ impl Runtime {
             let audit = Audit::AckAhead { session_id: Arc::clone(&session.id), said, told };
             self.events.push_back(Event::Audit(audit));
         }
-        session.outbox.ack(said.min(told));
-        self.journal.add(|| Record::Acked(key, said.min(told)));
+        let done = session.outbox.ack(said);
+        self.journal.add(|| Record::Acked(key, done));
         Ok(())
     }
 

@@ -36,7 +36,8 @@ impl Runtime {
         let mut runtime = Self::new(settings, inventory, seed, now_us);
         runtime.restartable = restartable;
         for (stored, runs, next, follows) in snapshot.sessions {
-            runtime.next_key = runtime.next_key.max(stored.key.raw() + 1);
+            runtime.is_taken(stored.key.raw());
+            runs.iter().for_each(|run| runtime.is_taken(run.job.raw()));
             runtime.session_ids.insert(Arc::clone(&stored.id), stored.key);
             let session = Session {
                 id: stored.id,
@@ -62,7 +63,8 @@ impl Runtime {
         let mut died = Vec::new();
         for found in snapshot.jobs {
             let key = found.job.key;
-            runtime.next_key = runtime.next_key.max(key.raw() + 1);
+            runtime.is_taken(key.raw());
+            runtime.is_taken(found.job.session.raw());
             if found.ended.is_none() {
                 died.push(key);
             }
@@ -76,6 +78,10 @@ impl Runtime {
             }
         }
         for key in snapshot.keys {
+            runtime.is_taken(key.job.raw());
+            if let Some(job) = runtime.jobs.get_mut(&key.job) {
+                job.key = Some(key.key.clone());
+            }
             runtime.keys.add(key);
         }
         if let Some(oldest) = runtime.keys.oldest_us() {
@@ -83,6 +89,7 @@ impl Runtime {
             runtime.timers.add((oldest + lasts).max(now_us), Timer::Keys);
         }
         for (job, job_id, credential) in snapshot.credentials {
+            runtime.is_taken(job.raw());
             runtime.revoke(job, &job_id, credential);
         }
         // Those that were delegated end with whoever delegated them, and begin again by its will.
@@ -93,6 +100,11 @@ impl Runtime {
         runtime.timers.add(now_us, Timer::Forget);
         runtime.stats = Stats::default();
         runtime
+    }
+
+    /// What is named anywhere is not named again: of a job that is forgotten its key may still be there.
+    fn is_taken(&mut self, raw: u64) {
+        self.next_key = self.next_key.max(raw.saturating_add(1));
     }
 
     fn restore_job(&mut self, found: SnapshotJob) {

@@ -169,7 +169,11 @@ impl Runtime {
     /// Tells a session events of a job, by the job's numbers.
     pub(super) fn tell(&mut self, key: SessionKey, job: JobKey, from: u64, count: u64) {
         let Some(session) = self.sessions.get_mut(&key) else { return };
-        session.outbox.push(job, from, count);
+        if session.outbox.push(job, from, count) {
+            // What cannot be gone on with is not stored either.
+            let done = session.outbox.base() - 1;
+            self.journal.add(|| Record::Acked(key, done));
+        }
         self.journal.dirty(key);
         if let Some(connection) = session.connection {
             self.list(connection);

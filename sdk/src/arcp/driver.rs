@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ixt_arcp::Refusal;
 use ixt_arcp::runtime::{Audit, ConnectionId, Event, Frames, JobKey, Runtime as Engine};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 use super::Verifier;
 use super::context::{ChildEnd, JobContext};
 use super::runtime::{AgentFn, Issuer};
+use super::store::{self, Reply};
 use super::transport::{Reader, Transport, Writer};
 use crate::net::caught::caught;
 use crate::net::clock::Clock;
@@ -26,6 +28,8 @@ pub(super) type AuditFn = Box<dyn Fn(Audit) + Send + Sync>;
 pub(super) struct Driver {
     state: Mutex<State>,
     pub(super) clock: Clock,
+    /// Where tasks run, also when it is the store's thread that begins them.
+    tasks: Handle,
     /// The time of the next timeout has changed.
     timer: Notify,
     pub(super) agents: HashMap<String, AgentFn>,
@@ -40,6 +44,9 @@ struct State {
     jobs: HashMap<JobKey, Arc<Running>>,
     /// When the timer is due.
     due_us: Option<u64>,
+    writer: Option<store::Writer>,
+    /// Why the store has failed.
+    broken: Option<String>,
 }
 
 /// A connection, as its two tasks see it.
@@ -81,10 +88,18 @@ impl Driver {
         issuer: Option<Box<dyn Issuer>>,
         audit: Option<AuditFn>,
     ) -> Arc<Self> {
-        let state = State { engine, connections: HashMap::new(), jobs: HashMap::new(), due_us: None };
+        let state = State {
+            engine,
+            connections: HashMap::new(),
+            jobs: HashMap::new(),
+            due_us: None,
+            writer: None,
+            broken: None,
+        };
         let driver = Arc::new(Self {
             state: Mutex::new(state),
             clock,
+            tasks: Handle::current(),
             timer: Notify::new(),
             agents,
             verifier,
@@ -124,7 +139,7 @@ impl Driver {
         match event {
             Event::Authenticate { connection, token, .. } => {
                 let driver = Arc::clone(self);
-                tokio::spawn(async move {
+                self.tasks.spawn(async move {
                     let answer = driver.verifier.verify(token.reveal().to_owned()).await;
                     driver.with(|engine, now_us| engine.authenticated(connection, answer, now_us));
                 });
@@ -154,7 +169,7 @@ impl Driver {
             }
             Event::Provision { job, job_id, lease, expires_at, budget } => {
                 let driver = Arc::clone(self);
-                tokio::spawn(async move {
+                self.tasks.spawn(async move {
                     let answer = match &driver.issuer {
                         Some(issuer) => issuer.issue(&job_id, &lease, expires_at, &budget).await,
                         None => Ok(Vec::new()),
@@ -164,7 +179,7 @@ impl Driver {
             }
             Event::Revoke { credential, job, job_id } => {
                 let driver = Arc::clone(self);
-                tokio::spawn(async move {
+                self.tasks.spawn(async move {
                     let is_revoked = match &driver.issuer {
                         Some(issuer) => issuer.revoke(&job_id, &credential).await,
                         None => false,
@@ -203,7 +218,7 @@ impl Driver {
         };
         let driver = Arc::clone(self);
         let context = JobContext::new(Arc::clone(self), Arc::clone(&running), start);
-        let task = tokio::spawn(async move {
+        let task = self.tasks.spawn(async move {
             let result = match caught(agent(context)).await {
                 Ok(result) => result,
                 Err(()) => Err(Refusal::new(ixt_arcp::Code::InternalError, "the agent panicked")),
@@ -232,6 +247,9 @@ impl Driver {
 
     /// Serves a connection until it is over.
     pub(super) async fn serve(self: Arc<Self>, transport: Transport) {
+        if self.store_failure().is_some() {
+            return;
+        }
         let line = Arc::<Line>::default();
         let id = {
             let now_us = self.clock.now_us();
@@ -292,6 +310,28 @@ impl Driver {
         }
     }
 
+    pub(super) fn set_writer(self: &Arc<Self>, writer: store::Writer) {
+        self.lock().writer = Some(writer);
+        // What a runtime that begins again has to store.
+        self.with(|_, _| ());
+    }
+
+    /// The store has done something.
+    pub(super) fn replied(self: &Arc<Self>, reply: Reply) {
+        match reply {
+            Reply::Stored(lsn) => self.with(|engine, _| engine.stored(lsn)),
+            Reply::Loaded(load, events) => self.with(|engine, _| engine.loaded(load, events)),
+            Reply::Failed(error) => {
+                self.lock().broken = Some(error.to_string());
+                self.close_all();
+            }
+        }
+    }
+
+    pub(super) fn store_failure(&self) -> Option<String> {
+        self.lock().broken.clone()
+    }
+
     /// Ends every connection once what waits is written.
     pub(super) fn close_all(self: &Arc<Self>) {
         for line in self.lock().connections.values() {
@@ -309,6 +349,15 @@ impl State {
         }
         while let Some(id) = self.engine.poll_writable() {
             todo.writable.extend(self.connections.get(&id).cloned());
+        }
+        if let Some(writer) = &self.writer {
+            // Where it has failed it has said so, and nothing more is told.
+            while let Some(batch) = self.engine.poll_store() {
+                let _ = writer.write(batch);
+            }
+            while let Some(load) = self.engine.poll_load() {
+                let _ = writer.load(load);
+            }
         }
         let due_us = self.engine.next_timeout();
         if due_us != self.due_us {

@@ -38,13 +38,14 @@ mod driver;
 mod handle;
 mod runtime;
 mod server;
+pub mod store;
 mod transport;
 
 pub use auth::{Jwt, StaticTokens, Verifier};
 pub use client::{Client, ClientBuilder, Listing};
 pub use context::{ChildEnd, JobContext};
 pub use handle::{Job, Update};
-pub use runtime::{Issuer, Runtime, RuntimeBuilder};
+pub use runtime::{BuildError, Issuer, Runtime, RuntimeBuilder};
 pub use server::{Listening, ServeError};
 pub use transport::{Transport, TransportError};
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::context::JobContext;
 use super::driver::{AuditFn, Driver};
+use super::store::{Store, StoreError, Writer};
 use super::{Transport, Verifier};
 use crate::net::clock::Clock;
 
@@ -56,6 +57,22 @@ pub struct RuntimeBuilder {
     verifier: Option<Box<dyn Verifier>>,
     issuer: Option<Box<dyn Issuer>>,
     audit: Option<AuditFn>,
+    store: Option<Box<dyn Store>>,
+}
+
+/// Why there is no runtime.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An agent's name is none, or is there twice.
+    #[error(transparent)]
+    Agent(#[from] Refusal),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store has no thread to work on.
+    #[error(transparent)]
+    Thread(#[from] std::io::Error),
 }
 
 impl RuntimeBuilder {
@@ -108,6 +125,14 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Keeps jobs and sessions where they survive the process: a runtime that is built on the same store goes on with
+    /// them.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.settings.store = true;
+        self.store = Some(Box::new(store));
+        self
+    }
+
     /// Changes settings.
     pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(&mut self.settings);
@@ -117,20 +142,37 @@ impl RuntimeBuilder {
     /// The runtime. It needs tokio.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` for an agent whose name is none, or that is there twice.
-    pub fn build(self) -> Result<Runtime, Refusal> {
+    /// An agent whose name is none, or that is there twice; a store that cannot be read.
+    pub fn build(self) -> Result<Runtime, BuildError> {
         let mut inventory = Inventory::default();
         for (agent, _) in &self.agents {
             inventory.register(AgentRef::parse(agent)?)?;
         }
         let clock = Clock::new();
-        let engine = Engine::new(self.settings, inventory, seed(), clock.now_us());
+        let mut store = self.store;
+        let engine = match &mut store {
+            Some(store) => {
+                let snapshot = store.snapshot()?;
+                Engine::restored(self.settings, inventory, self.restartable, snapshot, seed(), clock.now_us())
+            }
+            None => Engine::new(self.settings, inventory, seed(), clock.now_us()),
+        };
         let agents = self.agents.into_iter().collect::<HashMap<_, _>>();
         let nobody = |_: String| {
             std::future::ready(Err(Refusal::new(ixt_arcp::Code::Unauthenticated, "nobody gets in")))
         };
         let verifier = self.verifier.unwrap_or_else(|| Box::new(nobody));
-        Ok(Runtime(Driver::new(engine, clock, agents, verifier, self.issuer, self.audit)))
+        let driver = Driver::new(engine, clock, agents, verifier, self.issuer, self.audit);
+        if let Some(store) = store {
+            let told = Arc::downgrade(&driver);
+            let on_reply = move |reply| {
+                if let Some(driver) = told.upgrade() {
+                    driver.replied(reply);
+                }
+            };
+            driver.set_writer(Writer::spawn(store, Box::new(on_reply))?);
+        }
+        Ok(Runtime(driver))
     }
 }
 
@@ -148,6 +190,7 @@ impl Runtime {
             verifier: None,
             issuer: None,
             audit: None,
+            store: None,
         }
     }
 
@@ -165,6 +208,13 @@ impl Runtime {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.0.with(|engine, _| engine.stats())
+    }
+
+    /// Why the store has failed, where it has: nobody is served any more, and what was told is stored. A runtime that is
+    /// built again goes on with that.
+    #[must_use]
+    pub fn store_failure(&self) -> Option<String> {
+        self.0.store_failure()
     }
 
     /// Ends every connection, once what waits is written. Jobs go on as long as the process does.

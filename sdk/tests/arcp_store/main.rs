@@ -1,0 +1,7 @@
+//! The stores of a runtime: that they agree, what they refuse, what survives.
+
+mod engine;
+mod file;
+mod kill;
+mod records;
+mod writer;
