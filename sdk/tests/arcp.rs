@@ -328,3 +328,65 @@ async fn a_verifier_may_be_any_function() {
     runtime.serve(there);
     assert!(Client::over(here, "no").await.is_err());
 }
+
+#[cfg(feature = "arcp-sqlite")]
+#[tokio::test]
+async fn a_runtime_that_begins_again_has_what_the_last_one_told() {
+    use ixt::arcp::BuildError;
+    use ixt::arcp::store::{Durability, Sqlite};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let build = || {
+        let agents = Runtime::builder()
+            .agent("count", |job: JobContext| async move {
+                for number in 0..job.input::<u64>()? {
+                    job.emit("log", &json!({"n": number})).await?;
+                }
+                Ok("counted")
+            })
+            .agent("sleeper", |_: JobContext| async { std::future::pending::<Result<(), Refusal>>().await })
+            .agent("patient", |job: JobContext| async move {
+                if job.attempt() == 1 {
+                    std::future::pending::<()>().await;
+                }
+                Ok(job.attempt())
+            })
+            .restartable("patient")
+            .verifier(tokens());
+        Ok::<_, BuildError>(
+            agents.store(Sqlite::open(&path, Durability::Normal).map_err(BuildError::Store)?).build()?,
+        )
+    };
+    let first = build().unwrap();
+    let client = in_memory(&first, "tok-a").await;
+    let mut done = client.submit(&Submission::new("count").with_input("2000")).await.unwrap();
+    done.ended().await.unwrap();
+    let sleeper = client.submit(&Submission::new("sleeper")).await.unwrap();
+    let patient = client.submit(&Submission::new("patient")).await.unwrap();
+    let ids = [done.job_id(), sleeper.job_id(), patient.job_id()].map(str::to_owned);
+    drop((done, sleeper, patient));
+    client.close().await;
+    assert!(matches!(build(), Err(BuildError::Store(_))), "one at a time");
+    first.shutdown().await;
+    let second = build().unwrap();
+    let client = in_memory(&second, "tok-a").await;
+    let listing = client.list_jobs(&ListJobs::default()).await.unwrap();
+    assert_eq!(
+        listing.jobs.iter().map(|job| &job.job_id).collect::<Vec<_>>(),
+        ids.iter().collect::<Vec<_>>()
+    );
+    let mut history = client.subscribe(&ids[0], Some(0)).await.unwrap();
+    let mut count = 0;
+    while let Some(Update::Event(event)) = history.next().await {
+        assert!(event.body.get().contains(&format!("\"n\":{count}")), "{}", event.body);
+        count += 1;
+    }
+    assert_eq!((count, history.result::<String>().unwrap()), (2000, "counted".to_owned()));
+    let mut died = client.subscribe(&ids[1], Some(0)).await.unwrap();
+    let Outcome::Failed(FinalStatus::Error, why) = died.ended().await.unwrap() else { panic!() };
+    assert_eq!((&why.code, why.retryable), (&Code::InternalError, true));
+    let mut again = client.subscribe(&ids[2], Some(0)).await.unwrap();
+    again.ended().await.unwrap();
+    assert_eq!(again.result::<u32>().unwrap(), 2, "it was started again");
+}

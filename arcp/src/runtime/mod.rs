@@ -108,6 +108,8 @@ pub struct Runtime {
     session_ids: std::collections::HashMap<Arc<str>, SessionKey>,
     jobs: HashMap<JobKey, Job>,
     job_ids: std::collections::HashMap<Arc<str>, JobKey>,
+    /// Jobs whose credentials are being made.
+    provisioning: Vec<JobKey>,
     /// Jobs that lists show, oldest first.
     order: BTreeSet<(u64, JobKey)>,
     /// Ended jobs, and since when: the one that is forgotten first in front.
@@ -168,6 +170,7 @@ impl Runtime {
             session_ids: std::collections::HashMap::new(),
             jobs: HashMap::default(),
             job_ids: std::collections::HashMap::new(),
+            provisioning: Vec::new(),
             order: BTreeSet::new(),
             ended: VecDeque::new(),
             logs: 0,

@@ -27,8 +27,8 @@ use crate::trace::{TraceContext, TraceId};
 /// What `job.accepted` still needs, while credentials are made.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
-    connection: ConnectionId,
-    request_id: Option<String>,
+    /// Who waits for it: more than one where a key is used again meanwhile.
+    asked: Vec<(ConnectionId, Option<String>)>,
     hash: [u8; 32],
 }
 
@@ -137,7 +137,9 @@ impl Runtime {
             if name.is_empty() || name.len() > MAX_KEY {
                 return Err(Refusal::invalid("idempotency_key: 1 to 256 bytes"));
             }
-            if self.accept_again(id, key, &principal, name, hash, envelope)? {
+            if self.accept_again(id, key, &principal, name, hash, envelope)?
+                || self.wait_too(id, &principal, name, hash, envelope)?
+            {
                 return Ok(());
             }
         }
@@ -185,7 +187,7 @@ impl Runtime {
                 .sessions
                 .get(&key)
                 .is_some_and(|session| session.features.contains(Feature::ProvisionedCredentials));
-        let pending = Pending { connection: id, request_id: envelope.id.as_deref().map(str::to_owned), hash };
+        let pending = Pending { asked: vec![(id, envelope.id.as_deref().map(str::to_owned))], hash };
         let job = self.make_job(wanted);
         if provides {
             self.provision(job, pending);
@@ -297,7 +299,9 @@ impl Runtime {
             self.remember(stands);
         }
         self.stats.accepted += 1;
-        self.answer_accepted(pending.connection, key, &accepted, pending.request_id.as_deref());
+        for (connection, request_id) in &pending.asked {
+            self.answer_accepted(*connection, key, &accepted, request_id.as_deref());
+        }
     }
 
     /// Enters a job into the lists, sets its clocks and lets it start.
@@ -324,6 +328,30 @@ impl Runtime {
         }
     }
 
+    /// The same key while the job's credentials are made: the same job, if it asks for the same. False where there is
+    /// none.
+    fn wait_too(
+        &mut self,
+        id: ConnectionId,
+        principal: &Arc<str>,
+        name: &str,
+        hash: [u8; 32],
+        envelope: &Envelope<'_>,
+    ) -> Result<bool, Refusal> {
+        for key in &self.provisioning {
+            let Some(job) = self.jobs.get_mut(key) else { continue };
+            let State::Provisioning(pending) = &mut job.state else { continue };
+            if job.principal == *principal && job.key.as_deref() == Some(name) {
+                if pending.hash != hash {
+                    return Err(other_parameters());
+                }
+                pending.asked.push((id, envelope.id.as_deref().map(str::to_owned)));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The same key: the same job, if it asks for the same (§7.2). False where the key stands for nothing.
     fn accept_again(
         &mut self,
@@ -336,7 +364,7 @@ impl Runtime {
     ) -> Result<bool, Refusal> {
         let Some(found) = self.keys.get(principal, name) else { return Ok(false) };
         if found.hash != hash {
-            return Err(Refusal::new(Code::DuplicateKey, "the idempotency_key stands for other parameters"));
+            return Err(other_parameters());
         }
         let (key, job_id) = (found.job, Arc::clone(&found.job_id));
         let (accepted, terminal) = (Arc::clone(&found.accepted), found.terminal.clone());
@@ -467,11 +495,12 @@ impl Runtime {
             budget: budget.iter().map(|(currency, left)| (currency.to_string(), left.to_string())).collect(),
         };
         job.state = State::Provisioning(Box::new(pending));
+        self.provisioning.push(key);
         self.events.push_back(event);
     }
 
     /// The credentials that [`Event::Provision`] asked for, or why there are none: then the submit is refused with
-    /// that. Nothing happens where the job has gone meanwhile: they are revoked.
+    /// that. Nothing happens for a job that does not wait for them.
     pub fn provisioned(&mut self, key: JobKey, answer: Result<Vec<Issued>, Refusal>, now_us: u64) {
         self.tick(now_us);
         let Some(job) = self.jobs.get_mut(&key) else { return };
@@ -482,6 +511,7 @@ impl Runtime {
                 return;
             }
         };
+        self.provisioning.retain(|other| *other != key);
         match answer {
             Ok(issued) => {
                 job.issued = issued.into();
@@ -497,10 +527,16 @@ impl Runtime {
                 if let Some(session) = self.sessions.get_mut(&session) {
                     session.running = session.running.saturating_sub(1);
                 }
-                self.refuse(pending.connection, pending.request_id.as_deref(), &refusal);
+                for (connection, request_id) in &pending.asked {
+                    self.refuse(*connection, request_id.as_deref(), &refusal);
+                }
             }
         }
     }
+}
+
+fn other_parameters() -> Refusal {
+    Refusal::new(Code::DuplicateKey, "the idempotency_key stands for other parameters")
 }
 
 /// Bytes of an idempotency key.

@@ -253,7 +253,13 @@ fn start_us(lines: &[Line]) -> u64 {
 fn ends(frames: &[Value]) -> Vec<(String, Value)> {
     let end = |frame: &Value| {
         let payload = &frame["payload"];
-        let status = payload["final_status"].as_str().unwrap_or_default().to_owned();
+        // To one of them every `job.error` is an error, and its code says the rest.
+        let status = match payload["code"].as_str() {
+            Some("CANCELLED") => "cancelled",
+            Some("TIMEOUT") => "timed_out",
+            _ => payload["final_status"].as_str().unwrap_or_default(),
+        };
+        let status = status.to_owned();
         match frame["type"].as_str()? {
             "job.result" if payload["result_id"].is_string() => Some((status, json!("streamed"))),
             // Python tells all ends so.

@@ -2,7 +2,7 @@
 
 use ixt_arcp::Code;
 use ixt_arcp::runtime::{Audit, Event, Issued, JobKey, Secret};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{World, count, fields};
 
@@ -253,9 +253,24 @@ fn a_job_without_its_credentials_is_none() {
     world.pump();
     assert_eq!(fields(&world.take(peer), "session.error", "/payload/code"), [json!("INTERNAL_ERROR")]);
     assert_eq!((world.runtime.jobs(), world.started.len()), (0, 0));
+    // A key that is used again while they are made is the same job.
+    let wanted =
+        json!({"agent": "slow", "idempotency_key": "twice", "lease_request": {"cost.budget": ["USD:5.00"]}});
+    let (one, other) =
+        (world.say(peer, "job.submit", wanted.clone()), world.say(peer, "job.submit", wanted.clone()));
+    let mut different = wanted;
+    different["input"] = json!(1);
+    assert_eq!(world.refusal(peer, "job.submit", different), "DUPLICATE_KEY");
+    let Some(Event::Provision { job, .. }) = world.wanted.pop() else { panic!() };
+    assert!(!world.wanted.iter().any(|event| matches!(event, Event::Provision { .. })), "once");
+    world.runtime.provisioned(job, Ok(vec![issued("sk-once")]), world.now_us);
+    world.pump();
+    let accepted = fields(&world.take(peer), "job.accepted", "/payload/request_id");
+    assert_eq!(accepted, [json!(one), json!(other)]);
+    world.finish(job, json!(1));
+    world.take(peer);
     // Who did not say that it knows credentials gets none, and its jobs run at once.
     let plain = world.welcomed_with("tok-a", &[]);
     world.submit(plain, json!({"agent": "slow"}));
     assert_eq!(count(&world.take(peer)), [].into());
-    let _: Value = json!(null);
 }

@@ -328,6 +328,30 @@ impl Driver {
         }
     }
 
+    /// Agents and connections end at once, and nobody is told.
+    pub(super) fn stop(&self) {
+        let mut state = self.lock();
+        state.broken.get_or_insert_with(|| "the runtime was shut down".to_owned());
+        for line in state.connections.values() {
+            line.over.notify_one();
+        }
+        let jobs = std::mem::take(&mut state.jobs);
+        drop(state);
+        for running in jobs.into_values() {
+            if let Some(task) = running.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                task.abort();
+            }
+        }
+    }
+
+    /// Waits until the store has written what it was given, and closes it.
+    pub(super) fn close_store(&self) {
+        let writer = self.lock().writer.take();
+        if let Some(writer) = writer {
+            let _ = writer.close();
+        }
+    }
+
     pub(super) fn store_failure(&self) -> Option<String> {
         self.lock().broken.clone()
     }

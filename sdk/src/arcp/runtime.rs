@@ -217,6 +217,15 @@ impl Runtime {
         self.0.store_failure()
     }
 
+    /// Ends the runtime as the end of its process would: agents are stopped where they are, connections break, and the
+    /// store is closed once what it was given is written. A runtime that is built on it again goes on with its jobs.
+    pub async fn shutdown(&self) {
+        self.0.stop();
+        let driver = Arc::clone(&self.0);
+        // It waits for a thread.
+        let _ = tokio::task::spawn_blocking(move || driver.close_store()).await;
+    }
+
     /// Ends every connection, once what waits is written. Jobs go on as long as the process does.
     pub fn close(&self) {
         self.0.close_all();
