@@ -442,3 +442,50 @@ proptest! {
         run(&steps, true);
     }
 }
+
+// What the property tests have found, step by step.
+
+#[test]
+fn a_client_that_had_all_when_it_came_back_loses_nothing() {
+    use Step::{Break, Connect, Emit, Finish, Pass, Submit};
+    run(
+        &[
+            Pass(0, 1, 1, 1),
+            Submit(0),
+            Submit(0),
+            Pass(0, 2, 9999, 9),
+            Finish(0),
+            Emit(1),
+            Pass(0, 0, 9999, 9),
+            Break(0),
+            Connect(0),
+            Pass(0, 1, 1, 0),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn the_end_of_a_job_whose_acceptance_was_lost_refuses_nothing_else() {
+    use Step::{Break, Connect, Fail, Pass, Stored, Submit};
+    run(
+        &[
+            Pass(1, 1, 1, 0),
+            Stored,
+            Pass(1, 0, 1, 1),
+            Submit(1),
+            Pass(1, 1, 1, 0),
+            Break(1),
+            Connect(1),
+            Pass(1, 1, 1, 0),
+            Stored,
+            Fail(0),
+            Stored,
+            Pass(1, 0, 1, 1),
+            Stored,
+            Submit(1),
+            Pass(1, 0, 9999, 9),
+        ],
+        true,
+    );
+}
