@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import seed_arcp
+
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 2048
 
@@ -115,6 +117,10 @@ def seeds() -> Iterator[tuple[str, bytes]]:
     for target, inputs in ARCP.items():
         for text in inputs:
             yield target, text.encode()
+    for seed in seed_arcp.client():
+        yield "arcp_client", seed
+    for seed in seed_arcp.runtime():
+        yield "arcp_runtime", seed
 
 
 def main() -> None:
