@@ -58,7 +58,7 @@ def asked(frame: dict[str, Any]) -> str | None:
         "session.close": "qdone",
         "session.bye": "q",
     }
-    return commands.get(frame["type"])
+    return commands.get(str(frame["type"]))
 
 
 def client() -> Iterator[bytes]:

@@ -205,8 +205,11 @@ impl World {
             }
             Step::Chunk(job) => {
                 let Some(job) = self.job(job) else { return };
-                let bytes =
-                    if next % 3 == 0 { vec![0xff, next as u8] } else { format!("part {next} ").into_bytes() };
+                let bytes = if next.is_multiple_of(3) {
+                    vec![0xff, next as u8]
+                } else {
+                    format!("part {next} ").into_bytes()
+                };
                 job.streamed.get_or_insert_default().extend_from_slice(&bytes);
                 job.happened.push(Happened::Chunk(bytes.clone()));
                 let key = job.key;
