@@ -80,7 +80,7 @@ def done(frame: dict[str, Any]) -> str | None:
     payload = frame["payload"]
     match frame["type"], payload.get("kind"):
         case "job.event", "result_chunk":
-            return ("k" if payload["body"]["more"] else "K") + payload["body"]["data"]
+            return f"{'k' if payload['body']['more'] else 'K'}{payload['body']['data']}"
         case "job.event", kind:
             return f"e{kind} {text(payload['body'])}"
         case "job.result", _:
