@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import seed_arcp
+
 ROOT = Path(__file__).resolve().parent.parent
 LARGEST = 2048
 
@@ -120,6 +122,10 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         noise = hashlib.shake_256(bytes([seed])).digest(64 + 24 * seed)
         yield "connection", bytes([seed % 2]) + noise
         yield "host", noise
+    for seed in seed_arcp.client():
+        yield "arcp_client", seed
+    for seed in seed_arcp.runtime():
+        yield "arcp_runtime", seed
 
 
 def main() -> None:

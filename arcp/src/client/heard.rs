@@ -133,7 +133,10 @@ impl Client {
     ) -> Result<RequestId, Refusal> {
         let found = match id {
             Some(id) => self.take(id, waiting),
-            None => self.take_oldest(waiting, job),
+            None => {
+                self.anonymous = true;
+                self.take_oldest(waiting, job)
+            }
         };
         found.ok_or_else(|| Refusal::invalid("an answer that nobody waits for"))
     }
@@ -289,6 +292,11 @@ impl Client {
     fn job_event(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
         let payload: EventPayload<'_> = envelope.payload()?;
         let job_id = self.job_of(envelope, None)?;
+        if self.orphans > 0 && !self.jobs.contains_key(&job_id) {
+            // It was submitted, and the answer was lost.
+            self.orphans -= 1;
+            self.jobs.insert(Arc::clone(&job_id), super::Known::default());
+        }
         let body = payload.body.unwrap_or(RawValue::NULL);
         if payload.kind == "result_chunk" {
             return self.chunk(job_id, envelope.event_seq, body);
@@ -429,10 +437,14 @@ impl Client {
             return self.take_oldest(Waiting::Submit, None);
         }
         match self.jobs.get(job_id) {
-            // The end of a job that nobody knows.
-            None => self
-                .take_oldest(Waiting::Cancel, Some(job_id))
-                .or_else(|| self.take_oldest(Waiting::Submit, None)),
+            // The end of a job that nobody knows, or whose acceptance was lost.
+            None => self.take_oldest(Waiting::Cancel, Some(job_id)).or_else(|| {
+                if self.orphans > 0 && !self.anonymous {
+                    self.orphans -= 1;
+                    return None;
+                }
+                self.take_oldest(Waiting::Submit, None)
+            }),
             // It goes on, and only who asked may not cancel it: what is about the job itself would name its trace.
             Some(known) if *code == Code::PermissionDenied && known.traced && !is_traced => {
                 self.take_oldest(Waiting::Cancel, Some(job_id))

@@ -138,6 +138,10 @@ pub struct Client {
     jobs: HashMap<Arc<str>, Known>,
     /// Those that have ended, oldest first; of so many it is known.
     ended: VecDeque<Arc<str>>,
+    /// Submits whose connection ended before the answer came: there may be jobs that nobody knows of here.
+    orphans: usize,
+    /// The runtime does not say which request it answers.
+    anonymous: bool,
     /// Of jobs that are being subscribed to, what came before the answer: some peers tell what has happened first.
     held: HashMap<Arc<str>, Vec<Event>>,
     /// The highest number of an event that has come, and that the runtime has been told of.
@@ -165,6 +169,8 @@ impl Client {
             waiting: HashMap::new(),
             jobs: HashMap::new(),
             ended: VecDeque::new(),
+            orphans: 0,
+            anonymous: false,
             held: HashMap::new(),
             last: 0,
             acked: 0,
@@ -206,6 +212,7 @@ impl Client {
         self.jobs.clear();
         self.ended.clear();
         self.held.clear();
+        (self.orphans, self.anonymous) = (0, false);
         (self.last, self.acked) = (0, 0);
     }
 
@@ -243,6 +250,8 @@ impl Client {
         self.transmit.clear();
         self.held.clear();
         self.ack_at_us = None;
+        let is_submit = |request: &&Request| request.waiting == Waiting::Submit;
+        self.orphans += self.waiting.values().filter(is_submit).count();
         let mut lost: Vec<_> = self.waiting.drain().map(|(_, request)| request.id).collect();
         lost.sort_unstable();
         for request in lost {

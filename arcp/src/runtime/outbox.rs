@@ -125,7 +125,9 @@ impl Outbox {
             return Err(Dropped);
         }
         self.leaves = (last + 1).min(self.next);
-        self.at = self.runs.partition_point(|run| run.end() <= self.leaves);
+        // Where all has left, the last run: the next event may prolong it.
+        let at = self.runs.partition_point(|run| run.end() <= self.leaves);
+        self.at = at.min(self.runs.len().saturating_sub(1));
         Ok(())
     }
 
@@ -218,6 +220,19 @@ mod tests {
         outbox.resume(6).unwrap();
         outbox.push(A, 4, 1);
         assert_eq!(all(&mut outbox), [(7, A, 4)]);
+    }
+
+    #[test]
+    fn a_client_that_has_all_goes_on_with_what_comes() {
+        for job in [B, A] {
+            let mut outbox = Outbox::default();
+            outbox.push(A, 1, 1);
+            outbox.push(B, 1, 2);
+            all(&mut outbox);
+            outbox.resume(3).unwrap();
+            outbox.push(job, if job == B { 3 } else { 2 }, 1);
+            assert_eq!(all(&mut outbox), [(4, job, if job == B { 3 } else { 2 })]);
+        }
     }
 
     #[test]

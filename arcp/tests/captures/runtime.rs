@@ -269,7 +269,15 @@ fn ends(frames: &[Value]) -> Vec<(String, Value)> {
                 status,
                 payload.get("result").or(payload.get("output")).unwrap_or(&Value::Null).clone(),
             )),
-            "job.error" => Some((status, payload["code"].clone())),
+            // The code says it, whatever a client is told of the status.
+            "job.error" => {
+                let status = match payload["code"].as_str()? {
+                    "CANCELLED" => "cancelled",
+                    "TIMEOUT" => "timed_out",
+                    _ => "error",
+                };
+                Some((status.to_owned(), payload["code"].clone()))
+            }
             _ => None,
         }
     };

@@ -67,8 +67,8 @@ impl Outbox {
 
     /// Whether there is something to transmit.
     pub(super) fn has_something(&self) -> bool {
-        let of_streams = !self.is_closing && !(self.controls.is_empty() && self.turns.is_empty());
-        of_streams || !(self.rest.is_empty() && self.control.is_empty())
+        let of_streams = !self.controls.is_empty() || !self.turns.is_empty();
+        (of_streams && !self.is_closing) || !self.rest.is_empty() || !self.control.is_empty()
     }
 
     /// Whether there is no room for another message of the stream with this lane.
