@@ -122,10 +122,10 @@ def seeds() -> Iterator[tuple[str, bytes]]:
         noise = hashlib.shake_256(bytes([seed])).digest(64 + 24 * seed)
         yield "connection", bytes([seed % 2]) + noise
         yield "host", noise
-    for seed in seed_arcp.client():
-        yield "arcp_client", seed
-    for seed in seed_arcp.runtime():
-        yield "arcp_runtime", seed
+    for recorded in seed_arcp.client():
+        yield "arcp_client", recorded
+    for recorded in seed_arcp.runtime():
+        yield "arcp_runtime", recorded
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ fn tokens() -> StaticTokens {
 
 fn runtime() -> Runtime {
     Runtime::builder()
-        .agent("echo@1.0.0", |job: JobContext| async move { Ok(job.input::<Value>()?) })
+        .agent("echo@1.0.0", |job: JobContext| async move { job.input::<Value>() })
         .agent("echo@2.0.0", |job: JobContext| async move { Ok(json!({"echoed": job.input::<Value>()?})) })
         .agent("count", |job: JobContext| async move {
             let count: u64 = job.input()?;
@@ -354,9 +354,7 @@ async fn a_runtime_that_begins_again_has_what_the_last_one_told() {
             })
             .restartable("patient")
             .verifier(tokens());
-        Ok::<_, BuildError>(
-            agents.store(Sqlite::open(&path, Durability::Normal).map_err(BuildError::Store)?).build()?,
-        )
+        agents.store(Sqlite::open(&path, Durability::Normal).map_err(BuildError::Store)?).build()
     };
     let first = build().unwrap();
     let client = in_memory(&first, "tok-a").await;

@@ -39,7 +39,8 @@ fn close(id: StreamId, last: u64) -> StreamFrame {
 #[test]
 fn a_module_that_breaks_a_rule_is_stopped_before_it_is_the_hosts_fault() {
     use StreamErrorCode::{ProtocolViolation, SequenceViolation};
-    let cases: [(InteractionKind, StreamErrorCode, fn(StreamId) -> Vec<StreamFrame>); 5] = [
+    type Frames = fn(StreamId) -> Vec<StreamFrame>;
+    let cases: [(InteractionKind, StreamErrorCode, Frames); 5] = [
         (InteractionKind::BidiStream, SequenceViolation, |id| vec![data(id, 5)]),
         (InteractionKind::BidiStream, SequenceViolation, |id| vec![data(id, 0), data(id, 0)]),
         (InteractionKind::BidiStream, SequenceViolation, |id| vec![close(id, 7)]),

@@ -77,7 +77,7 @@ pub enum BuildError {
 
 impl RuntimeBuilder {
     /// An agent: `name`, or `name@version`; the version that is added last is the default. It runs in a task of its own
-    /// for each job, which is stopped when the job ends under it. What it gives is the job's result; [`()`] where it
+    /// for each job, which is stopped when the job ends under it. What it gives is the job's result; `()` where it
     /// has streamed one.
     pub fn agent<F, R, T>(mut self, agent: &str, run: F) -> Self
     where

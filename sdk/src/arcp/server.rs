@@ -106,6 +106,7 @@ async fn upgrade(stream: TcpStream, tls: Option<ServerTls>, hosts: &[String]) ->
         Some(ServerTls(config)) => Box::new(TlsAcceptor::from(config).accept(stream).await.ok()?),
         None => Box::new(stream),
     };
+    #[allow(clippy::result_large_err, reason = "the library's type")]
     let check = |request: &Request, response: Response| check(request, hosts).map(|()| response);
     let socket = accept_hdr_async_with_config(stream, check, Some(config())).await.ok()?;
     Some(Transport::of(socket))
