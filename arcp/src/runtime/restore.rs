@@ -23,7 +23,7 @@ impl Runtime {
     /// A runtime with all that another one had stored when it ended, however it ended.
     ///
     /// Jobs whose agents died with it end as `INTERNAL_ERROR`, which may be tried again; those of agents that are in
-    /// `restartable`, by name, are started once more with their input, unless they had credentials, which are revoked.
+    /// `restartable`, by name, are started once more with their input, without credentials: those that may still be live are revoked.
     #[must_use]
     pub fn restored(
         settings: Settings,
@@ -88,8 +88,6 @@ impl Runtime {
             let lasts = u64::from(runtime.settings.idempotency_ms) * 1000;
             runtime.timers.add((oldest + lasts).max(now_us), Timer::Keys);
         }
-        // With its credentials a job loses what it works with, and who submits it again gets new ones.
-        let had_credentials: HashSet<JobKey> = snapshot.credentials.iter().map(|(job, ..)| *job).collect();
         for (job, job_id, credential) in snapshot.credentials {
             runtime.is_taken(job.raw());
             runtime.revoke(job, &job_id, credential);
@@ -97,7 +95,7 @@ impl Runtime {
         // Those that were delegated end with whoever delegated them, and begin again by its will.
         died.sort_unstable();
         for key in died {
-            runtime.restart(key, had_credentials.contains(&key));
+            runtime.restart(key);
         }
         runtime.timers.add(now_us, Timer::Forget);
         runtime.stats = Stats::default();
@@ -172,10 +170,10 @@ impl Runtime {
     }
 
     /// A job whose agent died.
-    fn restart(&mut self, key: JobKey, had_credentials: bool) {
+    fn restart(&mut self, key: JobKey) {
         let Some(job) = self.jobs.get_mut(&key) else { return };
         let name = job.agent.split('@').next().unwrap_or_default();
-        let again = self.restartable.contains(name) && job.parent.is_none() && !had_credentials;
+        let again = self.restartable.contains(name) && job.parent.is_none();
         if !again || job.expires_us.is_some_and(|until| until <= self.now_us) {
             let why = Refusal::new(Code::InternalError, "the runtime ended while the job was running");
             self.end_job(key, &Outcome::Failed(FinalStatus::Error, &why));
