@@ -23,7 +23,8 @@ impl Runtime {
     /// A runtime with all that another one had stored when it ended, however it ended.
     ///
     /// Jobs whose agents died with it end as `INTERNAL_ERROR`, which may be tried again; those of agents that are in
-    /// `restartable`, by name, are started once more with their input, without credentials: those that may still be live are revoked.
+    /// `restartable`, by name, are started once more with their input, without credentials: those that may still be live
+    /// are revoked.
     #[must_use]
     pub fn restored(
         settings: Settings,
