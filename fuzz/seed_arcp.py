@@ -38,7 +38,7 @@ def short(seed: str) -> str:
     def name(found: re.Match[str]) -> str:
         return names.setdefault(found[0], f"{found[0][0]}{len(names)}")
 
-    return re.sub(r"\b(sess|job|res|rtk?)_[0-9A-Za-z]+|(?<=\"id\":\")[^\"]+", name, seed)
+    return re.sub(r"\b(sess|job|res|rtk?)_[0-9A-Za-z]{9,}|(?<=\"id\":\")[^\"]+", name, seed)
 
 
 def text(frame: dict[str, Any]) -> str:
