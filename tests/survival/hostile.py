@@ -384,8 +384,8 @@ class Silence:
     """Peers that connect and say nothing, before their hello, after it, and when they are announced; and a host.
     It runs beside the other parts, since silence takes a minute."""
 
-    #: `idleMs` of the host's settings.
-    IDLE = 60.0
+    #: `idleMs` of the host's settings, and how long a hello may take.
+    IDLE, HELLO = 60.0, 10.0
 
     def __init__(self, programs: Programs, folder: Path) -> None:
         self.world = World(programs, folder)
@@ -402,11 +402,11 @@ class Silence:
         """Waits until the host has hung up."""
         host = self.world.host
         left = self.IDLE + BOUND - (time.monotonic() - self.begun)
-        if (
-            self.begun + self.IDLE - 1 > time.monotonic()
-            and host.descriptors < self.descriptors + 3
-        ):
+        there, passed = host.descriptors - self.descriptors, time.monotonic() - self.begun
+        if there < 2 and passed < self.IDLE - 1 or there < 3 and passed < self.HELLO - 1:
             raise ExpectationError("the host hung up before its time")
+        if there > 2 and passed > self.HELLO + BOUND:
+            raise ExpectationError("the host waits for a hello for ever")
         # The peers do not hang up themselves: the host must not wait for that.
         until(
             lambda: host.descriptors == self.descriptors,
@@ -417,7 +417,7 @@ class Silence:
         for peer in self.peers:
             expect("the end", peer.end(), "idle")
             peer.socket.close()
-        return f"3 peers that said nothing were dropped (idle) after {self.IDLE:g} s"
+        return f"peers that said nothing were dropped (idle): after {self.HELLO:g} s without a hello, {self.IDLE:g} s behind it"
 
     def stop(self) -> None:
         self.world.stop()
