@@ -403,7 +403,9 @@ class Silence:
         host = self.world.host
         left = self.IDLE + BOUND - (time.monotonic() - self.begun)
         there, passed = host.descriptors - self.descriptors, time.monotonic() - self.begun
-        if there < 2 and passed < self.IDLE - 1 or there < 3 and passed < self.HELLO - 1:
+        if passed < self.HELLO - 1 and there < 3:
+            raise ExpectationError("the host hung up before its time")
+        if passed < self.IDLE - 1 and there < 2:
             raise ExpectationError("the host hung up before its time")
         if there > 2 and passed > self.HELLO + BOUND:
             raise ExpectationError("the host waits for a hello for ever")
@@ -417,7 +419,7 @@ class Silence:
         for peer in self.peers:
             expect("the end", peer.end(), "idle")
             peer.socket.close()
-        return f"peers that said nothing were dropped (idle): after {self.HELLO:g} s without a hello, {self.IDLE:g} s behind it"
+        return f"3 silent peers were dropped (idle): after {self.HELLO:g} s without a hello, {self.IDLE:g} s behind it"
 
     def stop(self) -> None:
         self.world.stop()
