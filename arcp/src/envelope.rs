@@ -253,12 +253,12 @@ mod tests {
     fn what_is_no_envelope_is_refused_with_the_place() {
         for (frame, says) in [
             ("", "EOF"),
-            ("[]", "sequence"),
+            ("[]", "expected an object"),
             ("{}", "type"),
-            (r#"{"type":1}"#, "string"),
+            (r#"{"type":1}"#, "expected a string"),
             (r#"{"type":"a","type":"b"}"#, "duplicate"),
-            (r#"{"type":"a","event_seq":-1}"#, "-1"),
-            (r#"{"type":"a","event_seq":1.5}"#, "1.5"),
+            (r#"{"type":"a","event_seq":-1}"#, "expected u64"),
+            (r#"{"type":"a","event_seq":1.5}"#, "expected u64"),
             (r#"{"type":"a"} x"#, "trailing"),
         ] {
             let refusal = read(frame).unwrap_err();

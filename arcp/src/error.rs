@@ -158,8 +158,13 @@ impl Refusal {
 
     /// `INVALID_REQUEST` for JSON that is none, or that `what` does not have.
     pub(crate) fn of_json(what: &str, error: &serde_json::Error) -> Self {
-        // The parser's words repeat what it found, however long that is.
-        Self::invalid(format!("{}: {}", cut(what), cut(&error.to_string())))
+        // What was found may be long, or a secret; what was expected says enough.
+        let said = error.to_string();
+        let said = match said.rsplit_once(", expected ") {
+            Some((_, expected)) => format!("expected {expected}"),
+            None => cut(&said),
+        };
+        Self::invalid(format!("{}: {said}", cut(what)))
     }
 
     /// With these details.

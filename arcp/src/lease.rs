@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::quoted;
-use crate::{Amounts, Code, Glob, Refusal, Timestamp, canonical_target, check_pattern};
+use crate::text::Text;
+use crate::{Amounts, Code, Glob, Refusal, canonical_target, check_pattern};
 
 /// The namespace of budgets (§9.6), whose patterns are amounts.
 const BUDGET: &str = "cost.budget";
@@ -93,16 +94,12 @@ impl Lease {
     /// `INVALID_REQUEST` when it is something else, names a namespace twice, is larger than the settings allow, has an
     /// amount that is none (§9.6), or a pattern that no canonical target can match ([`check_pattern`]).
     pub fn parse(json: &str, settings: &LeaseSettings) -> Result<Self, Refusal> {
-        let entries: Entries<'_> = serde_json::from_str(json).map_err(|error| {
-            Refusal::invalid(format!("the lease is not an object of lists of texts: {}", place(&error)))
-        })?;
+        let entries: Entries<'_> =
+            serde_json::from_str(json).map_err(|error| Refusal::of_json("the lease", &error))?;
         Self::of_entries(&entries.0, settings)
     }
 
-    fn of_entries(
-        entries: &[(Cow<'_, str>, Vec<Cow<'_, str>>)],
-        settings: &LeaseSettings,
-    ) -> Result<Self, Refusal> {
+    fn of_entries(entries: &[(Text<'_>, Vec<Text<'_>>)], settings: &LeaseSettings) -> Result<Self, Refusal> {
         let all = || entries.iter().flat_map(|(_, patterns)| patterns);
         if entries.len() > settings.max_namespaces || all().count() > settings.max_patterns {
             return Err(Refusal::invalid(format!(
@@ -273,11 +270,6 @@ impl Serialize for Lease {
     }
 }
 
-/// Where JSON is not what it should be. The parser's own words repeat what it found, however long that is.
-fn place(error: &serde_json::Error) -> String {
-    format!("line {}, column {}", error.line(), error.column())
-}
-
 /// A namespace in a message: those that are long or strange in quotes and cut.
 fn name(namespace: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -289,12 +281,7 @@ fn name(namespace: &str) -> Cow<'_, str> {
 }
 
 /// The object as it stands, in its order and with what is there twice.
-struct Entries<'a>(Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>);
-
-/// A text, borrowed where it has no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-struct Texts<'a>(Vec<Cow<'a, str>>);
+struct Entries<'a>(Vec<(Text<'a>, Vec<Text<'a>>)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -309,8 +296,8 @@ impl<'de> Deserialize<'de> for Entries<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<'de>, A::Error> {
                 let mut entries = Vec::new();
-                while let Some((Text(namespace), Texts(patterns))) = map.next_entry()? {
-                    entries.push((namespace, patterns));
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
                 Ok(Entries(entries))
             }
@@ -320,158 +307,8 @@ impl<'de> Deserialize<'de> for Entries<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Texts<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Texts<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a list of texts")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts<'de>, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(Text(text)) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(Texts(texts))
-            }
-        }
-
-        deserializer.deserialize_seq(List)
-    }
-}
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-
-        impl<'de> Visitor<'de> for Either {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Either)
-    }
-}
-
-/// The constraints of a lease (§9.5). What else stands among them is not looked at.
-///
-/// Expiry is decided by the wall clock's time at which the lease was asked for; who enforces it should turn
-/// [`Constraints::left`] into a deadline on a monotonic clock then, so that a clock that is set later changes nothing
-/// (§14).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Constraints {
-    /// When the lease ends; `None` when it does not.
-    pub expires_at: Option<Timestamp>,
-}
-
-impl Constraints {
-    /// Reads the `lease_constraints` of a request that comes at `now`.
-    ///
-    /// # Errors
-    /// `INVALID_REQUEST` when they are no object, when `expires_at` is no time in UTC, has come already, or lies after
-    /// the year 9999, which no [`Timestamp`] can.
-    pub fn parse(json: &str, now: Timestamp) -> Result<Self, Refusal> {
-        let ConstraintTexts { expires_at } = serde_json::from_str(json).map_err(|error| {
-            Refusal::invalid(format!("lease_constraints are no object with a text: {}", place(&error)))
-        })?;
-        let Some(text) = expires_at else { return Ok(Self::default()) };
-        let expires_at =
-            Timestamp::parse(&text).map_err(|error| Refusal::invalid(format!("expires_at is {error}")))?;
-        if expires_at <= now {
-            return Err(Refusal::invalid(format!("expires_at {} has passed", expires_at.exact_text())));
-        }
-        Ok(Self { expires_at: Some(expires_at) })
-    }
-
-    /// Those of a job to which a job with these delegates: its own end, or, without one, this one's (§9.4).
-    ///
-    /// # Errors
-    /// `LEASE_SUBSET_VIOLATION` when its end would be later.
-    pub fn delegate(&self, request: Self) -> Result<Self, Refusal> {
-        match (self.expires_at, request.expires_at) {
-            (Some(own), Some(asked)) if asked > own => Err(Refusal::new(
-                Code::LeaseSubsetViolation,
-                format!("expires_at {} is later than {}", asked.exact_text(), own.exact_text()),
-            )),
-            (own, asked) => Ok(Self { expires_at: asked.or(own) }),
-        }
-    }
-
-    /// How long the lease still lasts: zero at its end and after it, `None` when it has none.
-    #[must_use]
-    pub fn left(&self, now: Timestamp) -> Option<std::time::Duration> {
-        self.expires_at.map(|expires_at| expires_at.since(now))
-    }
-
-    /// Whether nothing is constrained.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.expires_at.is_none()
-    }
-}
-
-impl Serialize for Constraints {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(usize::from(self.expires_at.is_some())))?;
-        if let Some(expires_at) = self.expires_at {
-            map.serialize_entry("expires_at", expires_at.exact_text().as_str())?;
-        }
-        map.end()
-    }
-}
-
-/// The object as it stands; a derived reader would take a list for one too.
-struct ConstraintTexts<'a> {
-    expires_at: Option<Cow<'a, str>>,
-}
-
-impl<'de> Deserialize<'de> for ConstraintTexts<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = ConstraintTexts<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ConstraintTexts<'de>, A::Error> {
-                let mut expires_at = None;
-                while let Some(Text(key)) = map.next_key()? {
-                    if key != "expires_at" {
-                        map.next_value::<IgnoredAny>()?;
-                    } else if expires_at.replace(map.next_value::<Option<Text<'de>>>()?).is_some() {
-                        return Err(A::Error::duplicate_field("expires_at"));
-                    }
-                }
-                Ok(ConstraintTexts { expires_at: expires_at.flatten().map(|Text(text)| text) })
-            }
-        }
-
-        deserializer.deserialize_map(Object)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SETTINGS: LeaseSettings = LeaseSettings {
@@ -521,7 +358,7 @@ mod tests {
             r#"{"fs.read":null}"#,
             "{} {}",
         ] {
-            assert!(invalid(json).starts_with("the lease is not an object of lists"), "{json}");
+            assert!(invalid(json).starts_with("the lease: "), "{json}");
         }
         for (json, says) in [
             (r#"{"fs.read":[],"fs.read":[]}"#, "\"fs.read\" twice"),
@@ -592,17 +429,10 @@ mod tests {
         let refusal = lease.check("net.fetch", "https://Other.example/a?b", &SETTINGS).unwrap_err();
         assert!(refusal.message.contains("\"https://other.example/a\""), "{refusal}");
         let long = "x".repeat(100_000);
-        for json in [
-            format!("\"{long}\""),
-            format!("{{\"a\":\"{long}\"}}"),
-            format!("{{\"expires_at\":[\"{long}\"]}}"),
-        ] {
+        for json in
+            [format!("\"{long}\""), format!("{{\"a\":\"{long}\"}}"), format!("{{\"a\":[[\"{long}\"]]}}")]
+        {
             assert!(invalid(&json).len() < 200);
-            assert!(
-                Constraints::parse(&json, Timestamp::EPOCH)
-                    .map_or_else(|refusal| refusal.message.len(), |_| 0)
-                    < 200
-            );
         }
     }
 
@@ -682,50 +512,5 @@ mod tests {
         let none = parent.delegate(lease(r#"{"model.use":[]}"#), &SETTINGS).unwrap();
         assert!(none.check("model.use", "small-1", &SETTINGS).is_err());
         assert!(parent.delegate(lease("{}"), &CLOSED).unwrap().is_empty());
-    }
-
-    fn time(text: &str) -> Timestamp {
-        Timestamp::parse(text).unwrap()
-    }
-
-    #[test]
-    fn constraints() {
-        let now = time("2026-05-13T00:00:00Z");
-        let read = |json| Constraints::parse(json, now);
-        for json in ["{}", r#"{"expires_at":null}"#, r#"{"other":{"expires_at":1}}"#] {
-            assert!(read(json).unwrap().is_empty(), "{json}");
-        }
-        let far = read(r#"{"x":[],"expires_at":"2026-06-07T00:00:00.000001Z"}"#).unwrap();
-        assert_eq!(far.left(now), Some(Duration::from_micros(25 * 86_400 * 1_000_000 + 1)), "25 days ahead");
-        assert_eq!(serde_json::to_string(&far).unwrap(), r#"{"expires_at":"2026-06-07T00:00:00.000001Z"}"#);
-        assert_eq!(serde_json::to_string(&Constraints::default()).unwrap(), "{}");
-        assert!(read(r#"{"expires_at":"9999-12-31T23:59:59Z"}"#).is_ok());
-        for json in [
-            "null",
-            "[]",
-            r#"{"expires_at":"2026-05-13T00:00:00Z"}"#,
-            r#"{"expires_at":"2020-01-01T00:00:00Z"}"#,
-            r#"{"expires_at":"2027-01-01T00:00:00+00:00"}"#,
-            r#"{"expires_at":"2027-01-01T00:00:00"}"#,
-            r#"{"expires_at":"10000-01-01T00:00:00Z"}"#,
-            r#"{"expires_at":1900000000}"#,
-            r#"{"expires_at":"2027-01-01T00:00:00Z","expires_at":null}"#,
-        ] {
-            assert_eq!(read(json).unwrap_err().code, Code::InvalidRequest, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_child_ends_no_later() {
-        let at = |text| Constraints { expires_at: Some(time(text)) };
-        let (early, late) = (at("2026-05-13T00:00:00Z"), at("2026-05-13T00:00:00.000001Z"));
-        let none = Constraints::default();
-        assert_eq!(late.delegate(early), Ok(early));
-        assert_eq!(early.delegate(early), Ok(early));
-        assert_eq!(early.delegate(none), Ok(early));
-        assert_eq!(none.delegate(late), Ok(late));
-        assert_eq!(none.delegate(none), Ok(none));
-        assert_eq!(early.delegate(late).unwrap_err().code, Code::LeaseSubsetViolation);
-        assert_eq!(early.left(early.expires_at.unwrap()), Some(Duration::ZERO), "at its end it has ended");
     }
 }

@@ -8,6 +8,7 @@ use super::RequestId;
 use crate::error::{Code, Refusal};
 use crate::features::Features;
 use crate::message::{Encoding, FinalStatus};
+use crate::secret::Secret;
 
 /// Why a request or a job failed, as the peer says it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -118,7 +119,7 @@ pub enum Event {
         /// The job.
         job: Box<JobInfo>,
         /// Credentials of upstream services, as JSON; a secret.
-        credentials: Option<super::super::runtime::Secret>,
+        credentials: Option<Secret>,
     },
     /// A job was cancelled, or had ended before.
     Cancelled {

@@ -16,7 +16,7 @@ use crate::message::{
     Accepted, Cancelled, Chunk, Close, EventPayload, FinalStatus, JobError, JobResult, Jobs, Listed, Ping,
     Pong, SessionError, Subscribed, Welcome, kind,
 };
-use crate::runtime::Secret;
+use crate::secret::Secret;
 use crate::text::Text;
 
 impl Client {

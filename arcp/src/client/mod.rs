@@ -27,6 +27,7 @@ use crate::envelope::{Envelope, FrameLimits, Head};
 use crate::error::{Code, Refusal};
 use crate::features::{Feature, Features};
 use crate::ids::Ids;
+use crate::key::key;
 use crate::message::{Ack, Auth, Capabilities, Close, Hello, Ping, Resume, Software, kind};
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -67,22 +68,9 @@ impl Default for Settings {
     }
 }
 
-/// Names a request of a client until its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RequestId(u64);
-
-impl RequestId {
-    /// The request with this number, for languages that carry the number.
-    #[must_use]
-    pub const fn from_raw(raw: u64) -> Self {
-        Self(raw)
-    }
-
-    /// Its number; never used again.
-    #[must_use]
-    pub const fn raw(self) -> u64 {
-        self.0
-    }
+key! {
+    /// Names a request of a client until its answer.
+    RequestId
 }
 
 /// How far a connection is.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::or_default;
+use crate::lenient::or_default;
 use crate::text::Text;
 
 /// `job.submit` (§7.1).

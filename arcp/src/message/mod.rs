@@ -15,13 +15,6 @@ pub use session::{
     ResumeAgain, SessionError, Software, Welcome, WelcomeCapabilities,
 };
 
-use std::fmt;
-use std::marker::PhantomData;
-
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-
 /// The types of messages.
 pub mod kind {
     #![allow(missing_docs, reason = "each is the text that it is named after")]
@@ -48,41 +41,4 @@ pub mod kind {
     pub const JOB_EVENT: &str = "job.event";
     pub const JOB_RESULT: &str = "job.result";
     pub const JOB_ERROR: &str = "job.error";
-}
-
-/// Reads `null` as what stands for nothing.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// Reads an object, or `null` as none. A list is none: it would be taken for the fields in their order.
-fn object_or_none<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    struct Object<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_unit<E>(self) -> Result<Option<T>, E> {
-            Ok(None)
-        }
-
-        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Option<T>, M::Error> {
-            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
-        }
-    }
-
-    deserializer.deserialize_any(Object(PhantomData))
-}
-
-/// Reads an object, or `null` as what stands for nothing.
-fn object<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
-    Ok(object_or_none(deserializer)?.unwrap_or_default())
 }

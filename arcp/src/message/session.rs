@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{object, object_or_none, or_default};
+use crate::lenient::{object, object_or_none, or_default};
 use crate::text::Text;
 
 /// Who speaks: a client's or a runtime's name and version, for people.

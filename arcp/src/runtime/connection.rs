@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::handshake::Hail;
+use super::hail::Hail;
 use super::log::Lsn;
 use super::timers::Timer;
 use super::{ConnectionId, Event, Runtime, SessionKey};

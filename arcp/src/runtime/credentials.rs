@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::output::{Issued, Secret};
+use super::output::Issued;
 use super::record::Record;
 use super::timers::Timer;
 use super::{Audit, Event, JobKey, Runtime};
 use crate::error::Refusal;
+use crate::secret::Secret;
 
 /// Credentials that are to be revoked and are not known to be.
 #[derive(Debug, Default)]

@@ -9,8 +9,9 @@ use super::job::{Outcome, State};
 use super::submit::Wanted;
 use super::{Event, JobKey, Runtime};
 use crate::agent::AgentRef;
+use crate::constraints::Constraints;
 use crate::error::Refusal;
-use crate::lease::{Constraints, Lease};
+use crate::lease::Lease;
 
 /// What an agent delegates.
 #[derive(Debug, Clone, Copy)]

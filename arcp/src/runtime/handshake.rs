@@ -6,35 +6,19 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::connection::Phase;
+use super::hail::{Back, Hail};
 use super::outbox::Outbox;
 use super::session::Session;
 use super::timers::Timer;
-use super::{ConnectionId, Event, Principal, Runtime, Secret, SessionKey};
+use super::{ConnectionId, Event, Principal, Runtime, SessionKey};
 use crate::dialect::Dialect;
 use crate::envelope::Envelope;
 use crate::error::{Code, Refusal};
 use crate::features::{Feature, Features};
 use crate::message::{Hello, Resume, ResumeAgain, Software, kind};
+use crate::secret::Secret;
 use crate::text::Text;
 use crate::token::{ResumeToken, TokenHash};
-
-/// A hello whose token is being checked.
-#[derive(Debug)]
-pub(super) struct Hail {
-    request_id: Option<String>,
-    /// What both can; `None` where a session that goes on keeps its own.
-    features: Option<Features>,
-    dialect: Dialect,
-    resume: Option<Back>,
-}
-
-/// What a client that comes back presented.
-#[derive(Debug)]
-struct Back {
-    session_id: String,
-    token: TokenHash,
-    last: u64,
-}
 
 /// `session.welcome`, as it is written.
 #[derive(Serialize)]
@@ -163,7 +147,7 @@ impl Runtime {
             connection.phase = Phase::Open(key);
         }
         let accepted_at = self.now().text();
-        let agents = std::mem::take(&mut self.agents);
+        let agents = Arc::clone(&self.agents);
         let (name, version) = (self.settings.name.clone(), self.settings.version.clone());
         let welcome = Welcome {
             runtime: Software { name: name.into(), version: version.into() },
@@ -172,14 +156,9 @@ impl Runtime {
             resume_token: &token.text(),
             resume_window_sec: f64::from(self.settings.resume_window_ms) / 1000.0,
             heartbeat_interval_sec: f64::from(self.settings.heartbeat_ms) / 1000.0,
-            capabilities: Capabilities {
-                encodings: ["json"],
-                features,
-                agents: serde_json::from_str(&agents).unwrap_or(RawValue::NULL),
-            },
+            capabilities: Capabilities { encodings: ["json"], features, agents: &agents },
         };
         self.answer_about(id, kind::SESSION_WELCOME, None, None, &welcome, true);
-        self.agents = agents;
         if features.contains(Feature::Heartbeat) {
             let interval = u64::from(self.settings.heartbeat_ms) * 1000;
             self.timers.add(self.now_us + (interval / 2).max(1000), Timer::Heartbeat(id));

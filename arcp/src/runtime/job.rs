@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::log::{Class, Entry, Log};
 use super::output::Issued;
 use super::record::{Record, StoredJob};
-use super::result::Streaming;
+use super::streaming::Streaming;
 use super::timers::Timer;
-use super::{Audit, Event, JobKey, Runtime, SessionKey, Start, timestamp};
+use super::{Audit, ConnectionId, Event, JobKey, Runtime, SessionKey, Start, timestamp};
 use crate::budget::AccountId;
 use crate::error::{Code, Refusal};
 use crate::features::Feature;
@@ -52,11 +52,19 @@ pub(super) struct Job {
     pub(super) is_refusal: bool,
 }
 
+/// What `job.accepted` still needs, while credentials are made.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    /// Who waits for it: more than one where a key is used again meanwhile.
+    pub(super) asked: Vec<(ConnectionId, Option<String>)>,
+    pub(super) hash: [u8; 32],
+}
+
 /// How far a job is.
 #[derive(Debug)]
 pub(super) enum State {
     /// Its credentials are being made: nobody has been told of it.
-    Provisioning(Box<super::submit::Pending>),
+    Provisioning(Box<Pending>),
     /// Accepted, and not yet handed to its agent.
     Pending,
     Running,

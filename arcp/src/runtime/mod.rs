@@ -11,6 +11,7 @@ mod agent;
 mod connection;
 mod credentials;
 mod delegation;
+mod hail;
 mod handshake;
 mod job;
 mod journal;
@@ -24,6 +25,7 @@ mod restore;
 mod result;
 mod session;
 mod settings;
+mod streaming;
 mod submit;
 mod timers;
 mod transmit;
@@ -32,12 +34,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::HashMap;
+use serde_json::value::{RawValue, to_raw_value};
 
 pub use agent::Emitted;
 pub use delegation::Delegate;
 pub use log::{Class, Lsn};
 pub use outbox::Run;
-pub use output::{Audit, Event, Issued, Principal, Scope, Secret, Start};
+pub use output::{Audit, Event, Issued, Principal, Scope, Start};
 pub use record::{
     Batch, Load, LoadedEvent, Record, Snapshot, SnapshotJob, StoredJob, StoredKey, StoredSession,
 };
@@ -49,6 +52,7 @@ use crate::budget::Accounts;
 use crate::features::{Feature, Features};
 use crate::id::Ulid;
 use crate::ids::Ids;
+use crate::key::key;
 use crate::time::Timestamp;
 use connection::Connection;
 use job::Job;
@@ -56,28 +60,6 @@ use journal::Journal;
 use keys::Keys;
 use session::Session;
 use timers::{Timer, Timers};
-
-macro_rules! key {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(u64);
-
-        impl $name {
-            /// The key with this number, for languages and stores that carry the number.
-            #[must_use]
-            pub const fn from_raw(raw: u64) -> Self {
-                Self(raw)
-            }
-
-            /// Its number; never 0, and never used again.
-            #[must_use]
-            pub const fn raw(self) -> u64 {
-                self.0
-            }
-        }
-    };
-}
 
 key! {
     /// Names a connection of a runtime.
@@ -98,8 +80,7 @@ pub struct Runtime {
     settings: Settings,
     inventory: Inventory,
     /// The inventory as a welcome lists it.
-    agents: String,
-    restartable: std::collections::HashSet<String>,
+    agents: Arc<RawValue>,
     now_us: u64,
     ids: Ids,
     next_key: u64,
@@ -155,13 +136,13 @@ impl Runtime {
     /// at the start and moved on by a monotonic clock (§14).
     #[must_use]
     pub fn new(settings: Settings, inventory: Inventory, seed: [u8; 32], now_us: u64) -> Self {
-        let agents = serde_json::to_string(&inventory).unwrap_or_default();
+        // Texts and lists of them: it cannot fail.
+        let agents = to_raw_value(&inventory).unwrap_or_else(|_| RawValue::NULL.to_owned()).into();
         Self {
             journal: Journal::new(settings.store),
             settings,
             inventory,
             agents,
-            restartable: std::collections::HashSet::new(),
             now_us,
             ids: Ids::new(seed),
             next_key: 1,

@@ -1,38 +1,14 @@
 //! What a runtime wants of who runs it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::{ConnectionId, JobKey};
 use crate::error::Refusal;
 use crate::lease::Lease;
 use crate::message::FinalStatus;
+use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
-
-/// A text that must not be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps it from being shown.
-    #[must_use]
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// The secret itself.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// Whose jobs a principal may see, or cancel, beside its own (§7.6: none, unless the deployment says otherwise).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

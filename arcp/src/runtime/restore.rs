@@ -35,7 +35,6 @@ impl Runtime {
         now_us: u64,
     ) -> Self {
         let mut runtime = Self::new(settings, inventory, seed, now_us);
-        runtime.restartable = restartable;
         for (stored, runs, next, follows) in snapshot.sessions {
             runtime.is_taken(stored.key.raw());
             runs.iter().for_each(|run| runtime.is_taken(run.job.raw()));
@@ -96,7 +95,7 @@ impl Runtime {
         // Those that were delegated end with whoever delegated them, and begin again by its will.
         died.sort_unstable();
         for key in died {
-            runtime.restart(key);
+            runtime.restart(key, &restartable);
         }
         runtime.timers.add(now_us, Timer::Forget);
         runtime.stats = Stats::default();
@@ -171,10 +170,10 @@ impl Runtime {
     }
 
     /// A job whose agent died.
-    fn restart(&mut self, key: JobKey) {
+    fn restart(&mut self, key: JobKey, restartable: &HashSet<String>) {
         let Some(job) = self.jobs.get_mut(&key) else { return };
         let name = job.agent.split('@').next().unwrap_or_default();
-        let again = self.restartable.contains(name) && job.parent.is_none();
+        let again = restartable.contains(name) && job.parent.is_none();
         if !again || job.expires_us.is_some_and(|until| until <= self.now_us) {
             let why = Refusal::new(Code::InternalError, "the runtime ended while the job was running");
             self.end_job(key, &Outcome::Failed(FinalStatus::Error, &why));

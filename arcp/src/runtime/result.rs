@@ -4,26 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::job::Outcome;
+use super::streaming::Streaming;
 use super::{JobKey, Runtime};
 use crate::error::{Code, Refusal};
 use crate::features::Feature;
 use crate::message::{Chunk, Encoding, FinalStatus};
 use crate::text::Text;
-
-/// A result that is being streamed.
-#[derive(Debug)]
-pub(super) struct Streaming {
-    id: String,
-    chunks: u64,
-    /// Bytes so far.
-    size: usize,
-    /// The last part has come.
-    done: bool,
-    /// As the first part was written: one result has one, wherever that can be.
-    encoding: Encoding,
-    /// What has come, where the client does not know parts.
-    gathered: Option<Vec<u8>>,
-}
 
 /// A result that was streamed, and is whole.
 pub(super) enum Whole {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::SerializeMap;
 use serde_json::value::RawValue;
 
-use super::job::{Job, Outcome, State, json};
+use super::job::{Job, Outcome, Pending, State, json};
 use super::log::{Class, Log};
 use super::output::Issued;
 use super::record::{Record, StoredKey};
@@ -14,23 +14,16 @@ use super::timers::Timer;
 use super::{ConnectionId, Event, JobKey, Runtime, SessionKey, timestamp};
 use crate::agent::AgentRef;
 use crate::budget::{AccountId, Accounts};
+use crate::constraints::Constraints;
 use crate::currency::Amounts;
 use crate::dialect::Dialect;
 use crate::envelope::Envelope;
 use crate::error::{Code, Refusal, quoted};
 use crate::features::Feature;
 use crate::id::JobId;
-use crate::lease::{Constraints, Lease};
+use crate::lease::Lease;
 use crate::message::{FinalStatus, Submit, kind};
 use crate::trace::{TraceContext, TraceId};
-
-/// What `job.accepted` still needs, while credentials are made.
-#[derive(Debug, Clone)]
-pub(super) struct Pending {
-    /// Who waits for it: more than one where a key is used again meanwhile.
-    asked: Vec<(ConnectionId, Option<String>)>,
-    hash: [u8; 32],
-}
 
 /// What is left of each currency, as a peer reads it.
 pub(super) enum Budget {

@@ -1,7 +1,7 @@
 //! Leases, budgets, credentials (ARCP §§9, 14).
 
-use ixt_arcp::Code;
-use ixt_arcp::runtime::{Audit, Event, Issued, JobKey, Secret};
+use ixt_arcp::runtime::{Audit, Event, Issued, JobKey};
+use ixt_arcp::{Code, Secret};
 use serde_json::json;
 
 use crate::world::{World, count, fields};

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use ixt_arcp::Secret;
 use ixt_arcp::client::{Client as Engine, Event, Failure, JobInfo, RequestId, Settings, Submission};
 use ixt_arcp::message::ListJobs;
-use ixt_arcp::runtime::{Frames, Secret};
+use ixt_arcp::runtime::Frames;
 use ixt_arcp::{Code, Features, Refusal};
 use tokio::sync::{Notify, mpsc, oneshot};
 

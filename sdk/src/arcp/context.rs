@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ixt_arcp::runtime::{Delegate, Emitted, JobKey, Secret, Start};
+use ixt_arcp::Secret;
+use ixt_arcp::runtime::{Delegate, Emitted, JobKey, Start};
 use ixt_arcp::{Lease, Refusal, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

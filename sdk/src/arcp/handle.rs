@@ -43,7 +43,7 @@ pub struct Job {
     pub(super) info: JobInfo,
     pub(super) told: mpsc::Receiver<Told>,
     pub(super) outcome: Option<(Outcome, Option<String>)>,
-    pub(super) credentials: Option<ixt_arcp::runtime::Secret>,
+    pub(super) credentials: Option<ixt_arcp::Secret>,
     pub(super) job_id: Arc<str>,
 }
 
@@ -62,7 +62,7 @@ impl Job {
 
     /// Its credentials of upstream services, as JSON.
     #[must_use]
-    pub fn credentials(&self) -> Option<&ixt_arcp::runtime::Secret> {
+    pub fn credentials(&self) -> Option<&ixt_arcp::Secret> {
         self.credentials.as_ref()
     }
 

@@ -51,7 +51,8 @@ pub use transport::{Transport, TransportError};
 
 /// The engines, without IO.
 pub use ixt_arcp as engine;
+pub use ixt_arcp::Secret;
 pub use ixt_arcp::client::{Failure, JobEvent, JobInfo, Outcome, Settings as ClientSettings, Submission};
 pub use ixt_arcp::message::{Filter, FinalStatus, ListJobs};
-pub use ixt_arcp::runtime::{Audit, Delegate, Issued, Principal, Scope, Secret, Settings, Stats};
+pub use ixt_arcp::runtime::{Audit, Delegate, Issued, Principal, Scope, Settings, Stats};
 pub use ixt_arcp::{Code, Feature, Features, Refusal};

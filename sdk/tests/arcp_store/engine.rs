@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use ixt::arcp::Secret;
 use ixt::arcp::engine::client::{self, Client, JobInfo, Outcome, Submission};
 use ixt::arcp::engine::message::ListJobs;
-use ixt::arcp::engine::runtime::{
-    ConnectionId, Event, Frames, Issued, JobKey, Principal, Secret, Settings, Start,
-};
+use ixt::arcp::engine::runtime::{ConnectionId, Event, Frames, Issued, JobKey, Principal, Settings, Start};
 use ixt::arcp::engine::{AgentRef, Code, Inventory, Refusal, Runtime};
 use ixt::arcp::store::{Durability, Memory, Sqlite, Store};
 
