@@ -1,5 +1,6 @@
 //! ARCP on real connections: memory, lines, WebSocket, TLS.
 
+use std::future::Ready;
 use std::time::Duration;
 
 use ixt::arcp::{
@@ -57,6 +58,10 @@ fn runtime() -> Runtime {
             }
             Ok(())
         })
+        // Before there is a future at all.
+        .agent("panics-at-once", |_: JobContext| -> Ready<Result<(), Refusal>> {
+            panic!("the agent's own fault");
+        })
         .verifier(tokens())
         .build()
         .unwrap()
@@ -110,9 +115,11 @@ async fn jobs_run_and_give_results() {
         }
         assert_eq!((next, job.result::<u64>().unwrap()), (5000, 5000));
 
-        let mut job = client.submit(&Submission::new("panics")).await.unwrap();
-        let Outcome::Failed(FinalStatus::Error, why) = job.ended().await.unwrap() else { panic!() };
-        assert_eq!((&why.code, why.retryable), (&Code::InternalError, true));
+        for panics in ["panics", "panics-at-once"] {
+            let mut job = client.submit(&Submission::new(panics)).await.unwrap();
+            let Outcome::Failed(FinalStatus::Error, why) = job.ended().await.unwrap() else { panic!() };
+            assert_eq!((&why.code, why.retryable), (&Code::InternalError, true));
+        }
 
         let refused = client.submit(&Submission::new("nosuch")).await.unwrap_err();
         assert_eq!(refused.code, Code::AgentNotAvailable);

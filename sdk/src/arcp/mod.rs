@@ -33,20 +33,14 @@
 
 mod auth;
 mod client;
-mod context;
-mod driver;
-mod handle;
 mod runtime;
-mod server;
+mod seed;
 pub mod store;
 mod transport;
 
 pub use auth::{Jwt, StaticTokens, Verifier};
-pub use client::{Client, ClientBuilder, Listing};
-pub use context::{ChildEnd, JobContext};
-pub use handle::{Job, Update};
-pub use runtime::{BuildError, Issuer, Runtime, RuntimeBuilder};
-pub use server::{Listening, ServeError};
+pub use client::{Client, ClientBuilder, Job, Listing, Update};
+pub use runtime::{BuildError, ChildEnd, Issuer, JobContext, Listening, Runtime, RuntimeBuilder, ServeError};
 pub use transport::{Transport, TransportError};
 
 /// The engines, without IO.

@@ -1,52 +1,29 @@
 //! A runtime: agents, and who may call them.
 
+mod context;
+mod driver;
+mod issuer;
+mod server;
+
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use ixt_arcp::runtime::{Audit, Issued, Runtime as Engine, Settings, Stats};
-use ixt_arcp::{AgentRef, Inventory, Lease, Refusal, Timestamp};
+use ixt_arcp::runtime::{Audit, Runtime as Engine, Settings, Stats};
+use ixt_arcp::{AgentRef, Inventory, Refusal};
 use serde::Serialize;
 
-use super::context::JobContext;
-use super::driver::{AuditFn, Driver};
+pub use self::context::JobContext;
+pub use self::driver::ChildEnd;
+use self::driver::{AgentFn, AuditFn, Driver, Given};
+pub use self::issuer::Issuer;
+pub use self::server::{Listening, ServeError};
+use super::auth::Verifier;
+use super::seed::seed;
 use super::store::{Store, StoreError, Writer};
-use super::{Transport, Verifier};
+use super::transport::Transport;
 use crate::net::clock::Clock;
-
-/// What an agent gives at last.
-pub(super) struct Given {
-    /// As JSON; `None` where it was streamed.
-    pub(super) result: Option<String>,
-    pub(super) summary: Option<String>,
-}
-
-/// An agent, as it is kept.
-pub(super) type AgentFn =
-    Arc<dyn Fn(JobContext) -> Pin<Box<dyn Future<Output = Result<Given, Refusal>> + Send>> + Send + Sync>;
-
-/// Makes and revokes credentials of upstream services (ARCP §9.8).
-pub trait Issuer: Send + Sync + 'static {
-    /// Makes credentials for a job, held to its lease, its end and its budget: currency and amount.
-    ///
-    /// # Errors
-    /// Why the job cannot be: its submit is refused with that.
-    fn issue<'a>(
-        &'a self,
-        job_id: &'a str,
-        lease: &'a Lease,
-        expires_at: Option<Timestamp>,
-        budget: &'a [(String, String)],
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<Issued>, Refusal>> + Send + 'a>>;
-
-    /// Revokes a credential; whether that worked. Where not, it is asked again.
-    fn revoke<'a>(
-        &'a self,
-        job_id: &'a str,
-        credential: &'a str,
-    ) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
-}
 
 /// Describes a runtime.
 #[must_use = "a runtime serves nobody before it is built"]
@@ -85,14 +62,17 @@ impl RuntimeBuilder {
         R: Future<Output = Result<T, Refusal>> + Send + 'static,
         T: Serialize,
     {
-        let run: AgentFn = Arc::new(move |context: JobContext| {
+        let run = Arc::new(run);
+        let run: AgentFn = Arc::new(move |driver, running, start| {
+            let context = JobContext::new(driver, running, start);
             let streams = context.streams();
-            let run = run(context);
+            let run = Arc::clone(&run);
+            // The call stands in the future, so that whatever panics in it is the job's failure.
             Box::pin(async move {
-                let given = run.await?;
+                let given = run(context).await?;
                 let result = serde_json::to_string(&given)
                     .map_err(|error| Refusal::invalid(format!("the agent's result: {error}")))?;
-                let streamed = streams.load(std::sync::atomic::Ordering::Acquire);
+                let streamed = streams.load(Ordering::Acquire);
                 Ok(Given { result: (!streamed).then_some(result), summary: None })
             })
         });
@@ -178,7 +158,7 @@ impl RuntimeBuilder {
 
 /// A runtime that serves agents to clients. Cheap to clone: all are the same one.
 #[derive(Clone)]
-pub struct Runtime(pub(super) Arc<Driver>);
+pub struct Runtime(Arc<Driver>);
 
 impl Runtime {
     /// Describes a runtime.
@@ -236,13 +216,4 @@ impl std::fmt::Debug for Runtime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Runtime").finish_non_exhaustive()
     }
-}
-
-/// What ids and tokens are made of.
-pub(super) fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    let (one, other) = seed.split_at_mut(16);
-    one.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    other.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    seed
 }

@@ -1,25 +1,41 @@
 //! The runtime's engine behind a lock, and what its wishes come to.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ixt_arcp::Refusal;
-use ixt_arcp::runtime::{Audit, ConnectionId, Event, Frames, JobKey, Runtime as Engine};
+use ixt_arcp::runtime::{Audit, ConnectionId, Event, Frames, JobKey, Runtime as Engine, Start};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
-use super::Verifier;
-use super::context::{ChildEnd, JobContext};
-use super::runtime::{AgentFn, Issuer};
-use super::store::{self, Reply};
-use super::transport::{Reader, Transport, Writer};
+use super::issuer::Issuer;
+use crate::arcp::auth::Verifier;
+use crate::arcp::store::{self, Reply};
+use crate::arcp::transport::{Reader, Transport, Writer};
 use crate::net::caught::caught;
 use crate::net::clock::Clock;
 
 /// Bytes that are written to a connection at once.
 const WRITE: usize = 64 << 10;
+
+/// What an agent gives at last.
+pub(super) struct Given {
+    /// As JSON; `None` where it was streamed.
+    pub(super) result: Option<String>,
+    pub(super) summary: Option<String>,
+}
+
+/// An agent, as it is kept: it is given what its context is made of.
+pub(super) type AgentFn = Arc<dyn Fn(Arc<Driver>, Arc<Running>, Start) -> Work + Send + Sync>;
+/// Its work for one job.
+pub(super) type Work = Pin<Box<dyn Future<Output = Result<Given, Refusal>> + Send>>;
+
+/// What came of a delegated job: its result as JSON, or why it failed.
+pub type ChildEnd = Result<Arc<str>, Refusal>;
 
 /// What is told to the audit.
 pub(super) type AuditFn = Box<dyn Fn(Audit) + Send + Sync>;
@@ -207,7 +223,7 @@ impl Driver {
     }
 
     /// Runs an agent for a job, and ends the job as it did.
-    fn start(self: &Arc<Self>, start: ixt_arcp::runtime::Start) {
+    fn start(self: &Arc<Self>, start: Start) {
         let name = start.agent.to_string();
         let (job, running) = (start.job, Arc::<Running>::default());
         self.lock().jobs.insert(job, Arc::clone(&running));
@@ -217,9 +233,9 @@ impl Driver {
             return;
         };
         let driver = Arc::clone(self);
-        let context = JobContext::new(Arc::clone(self), Arc::clone(&running), start);
+        let work = agent(Arc::clone(self), Arc::clone(&running), start);
         let task = self.tasks.spawn(async move {
-            let result = match caught(agent(context)).await {
+            let result = match caught(work).await {
                 Ok(result) => result,
                 Err(()) => Err(Refusal::new(ixt_arcp::Code::InternalError, "the agent panicked")),
             };

@@ -13,9 +13,6 @@ use tokio::sync::oneshot;
 
 use super::driver::{Driver, Running};
 
-/// What came of a delegated job: its result as JSON, or why it failed.
-pub type ChildEnd = Result<Arc<str>, Refusal>;
-
 /// What an agent has: its input, its authority, and the way to its client. Cheap to clone.
 ///
 /// Everything fails with `CANCELLED` or `TIMEOUT` once the job has ended.

@@ -1,37 +1,12 @@
 //! A job, as its client follows it.
 
-use std::sync::Arc;
-
-use ixt_arcp::client::{Failure, JobEvent, JobInfo, Outcome};
+use ixt_arcp::client::{Failure, JobInfo, Outcome};
 use ixt_arcp::message::FinalStatus;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::client::Client;
-
-/// Something that happened in a job.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum Update {
-    /// An event of any kind but parts of results.
-    Event(JobEvent),
-    /// A part of a result came, of so many bytes; the result is put together by itself.
-    Chunk {
-        /// The part.
-        bytes: Vec<u8>,
-        /// Its place.
-        chunk_seq: u64,
-        /// Whether another one follows.
-        more: bool,
-    },
-}
-
-/// What a handle is told.
-#[derive(Debug)]
-pub(super) enum Told {
-    Update(Update),
-    Ended(Outcome, Option<String>),
-}
+use super::session::{Opened, Session, gone};
+use super::update::{Told, Update};
 
 /// A job that was submitted or subscribed to. Dropped, it goes on; nobody hears of it.
 ///
@@ -39,19 +14,23 @@ pub(super) enum Told {
 /// every handle, or drop it.
 #[derive(Debug)]
 pub struct Job {
-    pub(super) client: Client,
-    pub(super) info: JobInfo,
-    pub(super) told: mpsc::Receiver<Told>,
-    pub(super) outcome: Option<(Outcome, Option<String>)>,
-    pub(super) credentials: Option<ixt_arcp::Secret>,
-    pub(super) job_id: Arc<str>,
+    session: Session,
+    info: JobInfo,
+    told: mpsc::Receiver<Told>,
+    outcome: Option<(Outcome, Option<String>)>,
+    credentials: Option<ixt_arcp::Secret>,
 }
 
 impl Job {
+    pub(super) fn new(session: Session, opened: Opened) -> Self {
+        let Opened { info, told, credentials } = opened;
+        Self { session, info, told, outcome: None, credentials }
+    }
+
     /// What the runtime calls it.
     #[must_use]
     pub fn job_id(&self) -> &str {
-        &self.job_id
+        &self.info.job_id
     }
 
     /// As it was accepted, or subscribed to.
@@ -142,10 +121,6 @@ impl Job {
     /// # Errors
     /// Why the runtime refuses that.
     pub async fn cancel(&self, reason: &str) -> Result<bool, Failure> {
-        self.client.cancel(&self.job_id, reason).await
+        self.session.cancel(&self.info.job_id, reason).await
     }
-}
-
-pub(super) fn gone() -> Failure {
-    ixt_arcp::Refusal::new(ixt_arcp::Code::InternalError, "the client has ended").into()
 }

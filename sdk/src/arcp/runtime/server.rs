@@ -10,9 +10,9 @@ use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
-use super::runtime::Runtime;
-use super::transport::{Bytes, Transport, config};
+use super::Runtime;
 use crate::ServerTls;
+use crate::arcp::transport::{Bytes, Transport, config};
 
 /// Why a runtime does not listen.
 #[derive(Debug, thiserror::Error)]
