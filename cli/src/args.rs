@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Streams(Streams),
     /// Copy the frames of chosen streams into a capture that `ixt inspect` reads
     Tap(Tap),
+    /// Run agents, submit jobs and follow them, by ARCP 1.1
+    Arcp(crate::arcp::Arcp),
 }
 
 /// Where the host is.

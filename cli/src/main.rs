@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod arcp;
 mod args;
 mod call;
 mod host;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Modules(at) => on_tokio(watch::modules(&at)),
         Command::Streams(options) => on_tokio(watch::streams(&options)),
         Command::Tap(options) => on_tokio(watch::tap(&options)),
+        Command::Arcp(options) => on_tokio(arcp::run(&options)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
