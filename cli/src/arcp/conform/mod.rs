@@ -1,0 +1,94 @@
+//! `ixt arcp conform`: whether a runtime keeps to ARCP 1.1, a check for each thing that the draft says.
+//!
+//! It is a client and nothing else. Against a runtime that has no agent that does as it is told (`agent.rs`) it starts no
+//! job at all.
+
+mod check;
+mod clock;
+mod event;
+mod job;
+mod lease;
+mod observed;
+mod peer;
+mod report;
+pub(super) mod script;
+mod session;
+mod trial;
+mod wire;
+
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use ixt::ClientTls;
+
+use self::check::{Check, Level, Run, Stop};
+use self::report::{Outcome, Report};
+use self::trial::{Target, Trial};
+use self::wire::Wire;
+use super::args::Conform;
+
+/// All checks, in the order of the draft.
+fn checks() -> Vec<&'static Check> {
+    [session::CHECKS, job::CHECKS, event::CHECKS, lease::CHECKS].into_iter().flatten().collect()
+}
+
+pub(super) async fn run(options: &Conform) -> io::Result<bool> {
+    let tls = options.at.trust.as_ref().map(|roots| ClientTls::from_file(roots)).transpose();
+    let target = Rc::new(Target {
+        url: options.at.url.clone(),
+        token: options.at.token.clone(),
+        other: options.other_token.clone(),
+        tls: tls.map_err(io::Error::other)?,
+        agent: options.agent.clone(),
+        patience: Duration::from_secs_f64(options.patience),
+    });
+    let wire = Rc::new(Wire::default());
+    wire.hide(&target.token);
+    wire.hide(target.other.as_deref().unwrap_or_default());
+    let chosen: Vec<&Check> = checks().into_iter().filter(|check| is_chosen(check, &options.only)).collect();
+    if chosen.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "--only: no check or section is called that"));
+    }
+    let mut report = Report::new(&target.url, options.format);
+    for check in &chosen {
+        if let Run::Tried(run) = check.run {
+            let trial = Trial::new(Rc::clone(&target), Rc::clone(&wire));
+            let began = Instant::now();
+            let outcome = match run(&trial).await {
+                Ok(()) => Outcome::Passed,
+                Err(Stop::Failed(why)) => Outcome::Failed(wire.shown(&why)),
+                Err(Stop::Skipped(why)) => Outcome::Skipped(why),
+            };
+            let (sent, came) = wire.take();
+            report.add(check, outcome, sent, came, began.elapsed());
+        }
+    }
+    // What holds of all frames is known when all have come.
+    for check in &chosen {
+        let (outcome, came) = match &check.run {
+            Run::Tried(_) => continue,
+            Run::Unseen(why) => (Outcome::Skipped((*why).to_owned()), Vec::new()),
+            Run::Seen => match wire.observed.borrow().verdict(check.name) {
+                None => (Outcome::Skipped("nothing came that it is about".to_owned()), Vec::new()),
+                Some(Ok(())) => (Outcome::Passed, Vec::new()),
+                Some(Err((why, frame))) => (Outcome::Failed(why), vec![frame]),
+            },
+        };
+        report.add(check, outcome, Vec::new(), came, Duration::ZERO);
+    }
+    let failed = report.print(&chosen)?;
+    Ok(!failed.iter().any(|level| options.strict || *level != Level::Should))
+}
+
+/// Whether a check, or its section, is among those that are asked for; all are, where none is.
+fn is_chosen(check: &Check, only: &[String]) -> bool {
+    let name = check.name.replace('_', "-");
+    let is = |wanted: &String| {
+        let section = wanted.trim_start_matches('§');
+        *wanted == name
+            || check.section == section
+            || check.section.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'))
+    };
+    only.is_empty() || only.iter().any(is)
+}

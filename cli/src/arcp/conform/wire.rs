@@ -1,0 +1,74 @@
+//! What was said on the connections of a check, without secrets.
+
+use std::cell::RefCell;
+
+use serde_json::Value;
+
+use super::observed::Observed;
+
+/// Who said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    Us,
+    Them,
+}
+
+/// Frames that are kept of a check, from the last one back.
+const KEPT: usize = 8;
+/// Bytes of a frame that are kept.
+const LENGTH: usize = 600;
+
+/// What all connections of a run share.
+#[derive(Default)]
+pub(super) struct Wire {
+    said: RefCell<Vec<(From, String)>>,
+    secrets: RefCell<Vec<String>>,
+    pub(super) observed: RefCell<Observed>,
+}
+
+impl Wire {
+    /// What is not to be shown.
+    pub(super) fn hide(&self, secret: &str) {
+        let mut secrets = self.secrets.borrow_mut();
+        if !secret.is_empty() && !secrets.iter().any(|known| known == secret) {
+            secrets.push(secret.to_owned());
+        }
+    }
+
+    /// Notes a frame.
+    pub(super) fn note(&self, from: From, text: &str) {
+        let text = self.shown(text);
+        self.said.borrow_mut().push((from, text));
+    }
+
+    /// A text as it may be shown.
+    pub(super) fn shown(&self, text: &str) -> String {
+        let mut shown = text.to_owned();
+        for secret in self.secrets.borrow().iter() {
+            shown = shown.replace(secret, "…");
+        }
+        if let Some((cut, _)) = shown.char_indices().nth(LENGTH) {
+            shown.truncate(cut);
+            shown.push('…');
+        }
+        shown
+    }
+
+    /// What was said since the last time, the last frames of each side.
+    pub(super) fn take(&self) -> (Vec<String>, Vec<String>) {
+        let said = self.said.take();
+        let of = |wanted: From| {
+            let all: Vec<String> =
+                said.iter().filter(|(from, _)| *from == wanted).map(|(_, text)| text.clone()).collect();
+            let left_out = all.len().saturating_sub(KEPT);
+            all.into_iter().skip(left_out).collect()
+        };
+        (of(From::Us), of(From::Them))
+    }
+
+    /// Takes in a frame that came.
+    pub(super) fn came(&self, text: &str, frame: &Value, session: Option<&str>) {
+        self.note(From::Them, text);
+        self.observed.borrow_mut().see(frame, session, || self.shown(text));
+    }
+}
