@@ -9,13 +9,15 @@ use std::time::Duration;
 use ixt::host::Policy;
 use ixt::{Host, ServerTls};
 
+use crate::files::about;
+use crate::interrupts::Interrupts;
 use crate::{args, telemetry};
 
 pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
     let policy = match &options.policy {
         Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| about(file, error))?;
-            Policy::from_toml(&text).map_err(|error| about(file, error))?
+            let text = std::fs::read_to_string(file).map_err(|error| about(file.display(), error))?;
+            Policy::from_toml(&text).map_err(|error| about(file.display(), error))?
         }
         None if options.url.starts_with("unix://") => Policy::open(),
         None => return Err(io::Error::other("who can reach this address is anybody's guess: give --policy")),
@@ -28,7 +30,7 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
         Box::new(io::stderr())
     } else {
         let file = OpenOptions::new().create(true).append(true).open(&options.audit);
-        Box::new(file.map_err(|error| about(&options.audit, error))?)
+        Box::new(file.map_err(|error| about(options.audit.display(), error))?)
     });
     builder = builder.on_refusal(move |refusal| {
         if let Ok(mut audit) = audit.lock() {
@@ -44,10 +46,10 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
     anstream::eprintln!("ixt host: listening on {}", host.address()?);
     let handle = host.handle();
     let grace = Duration::from_secs(options.grace);
+    let mut interrupts = Interrupts::new()?;
     tokio::spawn(async move {
-        if interrupted().await.is_ok() {
-            handle.stop(grace).await;
-        }
+        interrupts.next().await;
+        handle.stop(grace).await;
     });
     host.serve().await;
     if let Some(telemetry) = telemetry {
@@ -55,18 +57,4 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
         let _ = tokio::task::spawn_blocking(move || telemetry.shutdown()).await;
     }
     Ok(true)
-}
-
-/// Waits for an interrupt or for the wish to terminate.
-async fn interrupted() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done,
-        _ = terminate.recv() => Ok(()),
-    }
-}
-
-fn about(file: &Path, error: impl std::fmt::Display) -> io::Error {
-    io::Error::other(format!("{}: {error}", file.display()))
 }

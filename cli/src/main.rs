@@ -5,8 +5,10 @@
 mod arcp;
 mod args;
 mod call;
+mod files;
 mod host;
 mod inspect;
+mod interrupts;
 mod lines;
 mod style;
 mod telemetry;
@@ -34,11 +36,14 @@ fn main() -> ExitCode {
         Command::Modules(at) => on_tokio(watch::modules(&at)),
         Command::Streams(options) => on_tokio(watch::streams(&options)),
         Command::Tap(options) => on_tokio(watch::tap(&options)),
-        Command::Arcp(options) => on_tokio(arcp::run(&options)),
+        Command::Arcp(options) => return status(on_tokio(arcp::run(&options))),
     };
+    status(done.map(|all_right| if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
+}
+
+fn status(done: io::Result<ExitCode>) -> ExitCode {
     match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(status) => status,
         // Whoever reads our output has read enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
@@ -49,8 +54,12 @@ fn main() -> ExitCode {
 }
 
 /// Runs what waits for sockets; an interrupt ends what does not end by itself.
-fn on_tokio(work: impl Future<Output = io::Result<bool>>) -> io::Result<bool> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+fn on_tokio<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    // A thread that still reads standard input is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 fn complain(error: &io::Error) {

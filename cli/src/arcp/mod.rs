@@ -2,38 +2,30 @@
 
 mod agent;
 mod args;
+mod ask;
+mod conform;
+mod connect;
+mod end;
 mod follow;
 mod serve;
 mod show;
+mod trust;
 
 use std::io;
+use std::process::ExitCode;
 
 pub(crate) use args::Arcp;
 
-use args::{At, What};
-use ixt::arcp::{Client, Failure};
-use ixt::{ClientTls, TlsError};
+use args::What;
 
-pub(crate) async fn run(options: &Arcp) -> io::Result<bool> {
+pub(crate) async fn run(options: &Arcp) -> io::Result<ExitCode> {
     match &options.what {
         What::Serve(options) => serve::run(options).await,
         What::Submit(options) => follow::submit(options).await,
         What::Tail(options) => follow::tail(options).await,
         What::Replay(options) => follow::replay(options).await,
-        What::List(options) => follow::list(options).await,
-        What::Cancel(options) => follow::cancel(options).await,
+        What::List(options) => ask::list(options).await,
+        What::Cancel(options) => ask::cancel(options).await,
+        What::Conform(options) => conform::run(options).await,
     }
-}
-
-/// A client of the runtime that the options name.
-async fn connect(at: &At) -> io::Result<Client> {
-    let mut builder = Client::builder();
-    if let Some(roots) = &at.trust {
-        builder = builder.tls(ClientTls::from_file(roots).map_err(|error: TlsError| io::Error::other(error))?);
-    }
-    builder.connect(&at.url, &at.token).await.map_err(failed)
-}
-
-fn failed(why: Failure) -> io::Error {
-    io::Error::other(why)
 }

@@ -1,80 +1,117 @@
 //! `ixt arcp serve`.
 
-use std::io;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
 
 use ixt::ServerTls;
 use ixt::arcp::store::{Durability, Sqlite};
-use ixt::arcp::{Jwt, Principal, Runtime, RuntimeBuilder, Scope, StaticTokens};
-use tokio::signal::unix::{SignalKind, signal};
+use ixt::arcp::{Audit, Runtime};
+use serde_json::{Value, json};
 
-use super::agent;
 use super::args::Serve;
+use super::{agent, conform, trust};
+use crate::files::about;
+use crate::interrupts::Interrupts;
 
-pub(super) async fn run(options: &Serve) -> io::Result<bool> {
-    let mut builder = Runtime::builder().audit(|audit| anstream::eprintln!("{audit:?}"));
-    for entry in &options.agents {
-        let (name, command) = pair(entry, "--agent")?;
-        let command = command.to_owned();
+/// How often the store is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(options: &Serve) -> io::Result<ExitCode> {
+    let runtime = build(options)?;
+    let mut interrupts = Interrupts::new()?;
+    let done = tokio::select! {
+        done = serve(&runtime, options) => done,
+        () = interrupts.next() => Ok(()),
+        why = broken(&runtime) => Err(io::Error::other(format!("the store: {why}"))),
+    };
+    runtime.shutdown().await;
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+fn build(options: &Serve) -> io::Result<Runtime> {
+    let mut builder = Runtime::builder().audit(|audit| {
+        // A disk that is full must not stop the runtime.
+        let _ = writeln!(io::stderr(), "{}", line(&audit));
+    });
+    if options.conform {
+        builder = conform::script::with_agent(builder);
+    }
+    let mut names = Vec::new();
+    for (name, command) in &options.agents {
+        names.push(name.split('@').next().unwrap_or_default());
+        let command = command.clone();
         builder = builder.agent(name, move |job| {
             let command = command.clone();
             async move { agent::run(&command, job).await }
         });
     }
     for name in &options.restartable {
+        if !names.contains(&name.as_str()) {
+            return Err(about("--restartable", format!("there is no agent {name}")));
+        }
         builder = builder.restartable(name);
     }
-    builder = with_verifier(builder, options)?;
+    builder = trust::with_verifier(builder, &options.trust)?;
     if let Some(path) = &options.store {
         builder = builder.store(Sqlite::open(path, Durability::Full).map_err(io::Error::other)?);
     }
-    let runtime = builder.build().map_err(io::Error::other)?;
+    builder.build().map_err(io::Error::other)
+}
+
+async fn serve(runtime: &Runtime, options: &Serve) -> io::Result<()> {
     if options.stdio {
         runtime.serve_stdio().await;
-        runtime.shutdown().await;
-        return Ok(true);
+        return Ok(());
     }
-    let tls = match (&options.certificate, &options.key) {
-        (Some(certificate), Some(key)) => Some(ServerTls::from_files(certificate, key).map_err(io::Error::other)?),
+    let tls = match (&options.tls_certificate, &options.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(ServerTls::from_files(certificate, key).map_err(io::Error::other)?)
+        }
         _ => None,
     };
-    let listening = runtime.listen(&options.listen, tls).await.map_err(io::Error::other)?;
+    let is_open = tls.is_none();
+    let listening =
+        runtime.listen(&options.listen, tls).await.map_err(|error| about(&options.listen, error))?;
+    if is_open && !listening.address()?.ip().is_loopback() {
+        anstream::eprintln!(
+            "ixt arcp: tokens cross the network as they are: give --tls-certificate and --tls-key"
+        );
+    }
     let listening = listening.hosts(options.names.iter().cloned());
-    println!("{}", listening.url()?);
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        () = listening.serve() => {}
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    runtime.shutdown().await;
-    Ok(true)
+    let mut out = io::stdout();
+    writeln!(out, "{}", listening.url()?)?;
+    out.flush()?;
+    listening.serve().await;
+    Ok(())
 }
 
-fn with_verifier(builder: RuntimeBuilder, options: &Serve) -> io::Result<RuntimeBuilder> {
-    let jwt = match (&options.jwks, &options.jwt_secret) {
-        (Some(path), _) => Some(Jwt::jwks(&std::fs::read_to_string(path)?).map_err(io::Error::other)?),
-        (None, Some(path)) => Some(Jwt::hs(std::fs::read(path)?.trim_ascii())),
-        (None, None) => None,
-    };
-    if let Some(jwt) = jwt {
-        return Ok(match &options.audience {
-            Some(audience) => builder.verifier(jwt.audience(audience)),
-            None => builder.verifier(jwt),
-        });
+/// Waits until the store has failed: nobody is served any more then.
+async fn broken(runtime: &Runtime) -> String {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if let Some(why) = runtime.store_failure() {
+            return why;
+        }
     }
-    let mut tokens = Vec::new();
-    for entry in &options.principals {
-        let (name, token) = pair(entry, "--principal")?;
-        // One's own jobs may be cancelled by any session of one's own: each command has another.
-        let own = Scope::Of([name.to_owned()].into());
-        tokens.push((token, Principal::new(name).cancelling(own)));
-    }
-    Ok(builder.verifier(StaticTokens::new(tokens)))
 }
 
-/// `NAME=VALUE`; the value is not shown, as it may be a secret.
-fn pair<'a>(entry: &'a str, option: &str) -> io::Result<(&'a str, &'a str)> {
-    entry.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty()).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("{option}: NAME=VALUE is wanted"))
-    })
+/// What is told to whoever keeps the log.
+fn line(audit: &Audit) -> Value {
+    match audit {
+        Audit::Subscribe { subscriber, job_id, owner, allowed } => {
+            json!({"audit": "subscribe", "subscriber": &**subscriber, "job_id": job_id,
+                "owner": owner.as_deref(), "allowed": allowed})
+        }
+        Audit::LeaseExpired { job_id, expires_at } => {
+            json!({"audit": "lease_expired", "job_id": &**job_id, "expires_at": expires_at})
+        }
+        Audit::NotRevoked { credential, job_id, attempts } => {
+            json!({"audit": "not_revoked", "credential": credential, "job_id": &**job_id, "attempts": attempts})
+        }
+        Audit::AckAhead { session_id, said, told } => {
+            json!({"audit": "ack_ahead", "session_id": &**session_id, "said": said, "told": told})
+        }
+        other => json!({"audit": format!("{other:?}")}),
+    }
 }

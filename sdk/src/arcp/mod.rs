@@ -32,6 +32,7 @@
 //! ```
 
 mod auth;
+mod child;
 mod client;
 mod runtime;
 mod seed;

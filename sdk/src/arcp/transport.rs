@@ -144,6 +144,20 @@ impl Transport {
         Ok(Self::of(socket))
     }
 
+    /// Waits for frames as they came, and appends all that have; false at the end. For what is no client and no runtime:
+    /// a proxy, a recorder, a test of others. Dropped while it waits, it loses nothing.
+    pub async fn receive(&mut self, frames: &mut Frames) -> bool {
+        self.reader.read(frames).await
+    }
+
+    /// Writes frames as they are, and empties `frames`.
+    ///
+    /// # Errors
+    /// A connection that is over.
+    pub async fn send(&mut self, frames: &mut Frames) -> Result<(), TransportError> {
+        self.writer.write(frames).await
+    }
+
     pub(super) fn of(socket: Socket) -> Self {
         let (writer, reader) = socket.split();
         Self { reader: Reader::WebSocket(reader), writer: Writer::WebSocket(Box::new(writer)) }
@@ -182,8 +196,12 @@ impl Reader {
                     return false;
                 }
                 let text = line.trim_ascii();
-                if !text.is_empty() {
+                let is_frame = !text.is_empty();
+                if is_frame {
                     frames.push(text);
+                }
+                line.clear();
+                if is_frame {
                     return true;
                 }
             },
@@ -210,9 +228,9 @@ fn take(message: &Message, frames: &mut Frames) -> bool {
     true
 }
 
-/// A line without its end; one that is too long is cut, so that it is refused as what it is.
+/// Goes on with a line, up to its end, which is left out; one that is too long is cut, so that it is refused as what it
+/// is. Dropped while it waits, it has lost nothing.
 async fn read_line(reader: &mut (dyn AsyncBufRead + Send + Unpin), line: &mut Vec<u8>) -> bool {
-    line.clear();
     loop {
         let Ok(read) = reader.fill_buf().await else { return false };
         if read.is_empty() {

@@ -66,9 +66,9 @@ async fn kinds_arrive(trial: &Trial) -> Verdict {
 /// Whether a body has what was emitted, as the same values; it may have more.
 fn holds_all(told: &Value, emitted: &Value) -> bool {
     match (told, emitted) {
-        (Value::Object(told), Value::Object(emitted)) => emitted
-            .iter()
-            .all(|(field, value)| told.get(field).is_some_and(|told| holds_all(told, value))),
+        (Value::Object(told), Value::Object(emitted)) => {
+            emitted.iter().all(|(field, value)| told.get(field).is_some_and(|told| holds_all(told, value)))
+        }
         (told, emitted) => match (told.as_f64(), emitted.as_f64()) {
             (Some(told), Some(emitted)) => told == emitted,
             _ => told == emitted,
@@ -94,8 +94,13 @@ async fn sequence_is_of_the_session(trial: &Trial) -> Verdict {
         trial.job(&mut peer, steps, json!({})).await?,
     );
     let (one, other) = (peer.ended(&one).await?, peer.ended(&other).await?);
-    let mut numbers: Vec<u64> = one.events.iter().chain(&other.events).chain([&one.end, &other.end])
-        .filter_map(|frame| frame["event_seq"].as_u64()).collect();
+    let mut numbers: Vec<u64> = one
+        .events
+        .iter()
+        .chain(&other.events)
+        .chain([&one.end, &other.end])
+        .filter_map(|frame| frame["event_seq"].as_u64())
+        .collect();
     numbers.sort_unstable();
     let expected: Vec<u64> = (numbers.first().copied().unwrap_or(0)..).take(numbers.len()).collect();
     holds!(numbers.len() >= 42 && numbers == expected, "the numbers of two jobs are {numbers:?}");
@@ -109,7 +114,9 @@ fn put_together(chunks: &[&Value]) -> Result<Vec<u8>, super::check::Stop> {
         let data = chunk["data"].as_str().unwrap_or_default();
         match chunk["encoding"].as_str() {
             Some("base64") => whole.extend(
-                BASE64_STANDARD.decode(data).map_err(|error| failed(format!("a part that is no base64: {error}")))?,
+                BASE64_STANDARD
+                    .decode(data)
+                    .map_err(|error| failed(format!("a part that is no base64: {error}")))?,
             ),
             _ => whole.extend(data.as_bytes()),
         }
@@ -127,7 +134,9 @@ async fn result_is_put_together(trial: &Trial) -> Verdict {
             .iter()
             .flat_map(|part| match part.as_str() {
                 Some(text) => text.as_bytes().to_vec(),
-                None => BASE64_STANDARD.decode(part["base64"].as_str().unwrap_or_default()).unwrap_or_default(),
+                None => {
+                    BASE64_STANDARD.decode(part["base64"].as_str().unwrap_or_default()).unwrap_or_default()
+                }
             })
             .collect();
         let job = trial.job(&mut peer, json!(steps), json!({})).await?;
@@ -136,7 +145,10 @@ async fn result_is_put_together(trial: &Trial) -> Verdict {
         holds!(put_together(&chunks)? == written, "the parts give something else than the agent wrote");
         let (last, others) = chunks.split_last().ok_or_else(|| failed("no part of the result"))?;
         holds!(last["more"] == false, "`more` is not false in the last part");
-        holds!(others.iter().all(|chunk| chunk["more"] == true), "`more` is not true in a part before the last");
+        holds!(
+            others.iter().all(|chunk| chunk["more"] == true),
+            "`more` is not true in a part before the last"
+        );
         let end = &ended.end["payload"];
         holds!(end["result_id"] == last["result_id"], "`result_id` of job.result is not that of the parts");
         if let Some(size) = end["result_size"].as_u64() {
@@ -178,12 +190,15 @@ async fn trace_is_forwarded(trial: &Trial) -> Verdict {
     let name = trial.agent(&peer)?.to_owned();
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let child = json!({"agent": name, "input": {"steps": [{"result": 1}]}, "lease_request": {}});
-    let wanted =
-        trial.wanted(&peer, json!([{"delegate": child}, {"result": 1}]), json!({"lease_request": {"agent.delegate": ["*"]}}))?;
+    let wanted = trial.wanted(
+        &peer,
+        json!([{"delegate": child}, {"result": 1}]),
+        json!({"lease_request": {"agent.delegate": ["*"]}}),
+    )?;
     peer.say_with("job.submit", wanted, json!({"trace_id": trace})).await?;
     let accepted = match peer.answer("job.accepted").await? {
         Ok(accepted) => accepted,
-        Err(refused) => return Err(failed(format!("it was refused: {}", refused.code))),
+        Err(refused) => return Err(failed(format!("it was refused: {}", refused))),
     };
     let id = accepted["payload"]["job_id"].as_str().unwrap_or_default().to_owned();
     let job = super::peer::Job { id: id.clone(), opened: accepted };
@@ -191,7 +206,10 @@ async fn trace_is_forwarded(trial: &Trial) -> Verdict {
     let listed = peer.get("session.list_jobs", json!({"limit": 1000}), "session.jobs").await?;
     let jobs = listed["payload"]["jobs"].as_array().cloned().unwrap_or_default();
     let of = |job: &Value| job["trace_id"].as_str().unwrap_or_default().to_owned();
-    let own = jobs.iter().find(|job| job["job_id"] == id.as_str()).ok_or_else(|| failed("the job is not listed"))?;
+    let own = jobs
+        .iter()
+        .find(|job| job["job_id"] == id.as_str())
+        .ok_or_else(|| failed("the job is not listed"))?;
     holds!(of(own).contains(trace), "the job's `trace_id` is {:?}", of(own));
     let child = jobs
         .iter()

@@ -50,12 +50,13 @@ async fn accepted_says_all(trial: &Trial) -> Verdict {
     peer.say_with("job.submit", wanted, json!({"trace_id": trace})).await?;
     let accepted = match peer.answer("job.accepted").await? {
         Ok(accepted) => accepted["payload"].clone(),
-        Err(refused) => return Err(failed(format!("it was refused: {}", refused.code))),
+        Err(refused) => return Err(failed(format!("it was refused: {}", refused))),
     };
     holds!(accepted["job_id"].is_string(), "no `job_id`");
     holds!(accepted["lease"]["fs.read"] == json!(["/conform/**"]), "the `lease` is not what was asked for");
     let echoed = accepted["lease_constraints"]["expires_at"].as_str().unwrap_or_default();
-    let same = ixt::arcp::engine::Timestamp::parse(echoed).ok() == ixt::arcp::engine::Timestamp::parse(&expires_at).ok();
+    let same = ixt::arcp::engine::Timestamp::parse(echoed).ok()
+        == ixt::arcp::engine::Timestamp::parse(&expires_at).ok();
     holds!(same, "`lease_constraints.expires_at` is not what was asked for");
     let budget = &accepted["budget"]["USD"];
     let amount = budget.as_f64().or_else(|| budget.as_str()?.rsplit(':').next()?.parse().ok());
@@ -189,8 +190,10 @@ async fn unknown_version_refused(trial: &Trial) -> Verdict {
     let mut peer = trial.welcomed().await?;
     peer.needs("agent_versions")?;
     let agents = inventory(&peer);
-    let versioned = agents.iter().find(|agent| agent["versions"].as_array().is_some_and(|all| !all.is_empty()));
-    let name = versioned.and_then(|agent| agent["name"].as_str()).ok_or_else(|| skipped("no agent has versions"))?;
+    let versioned =
+        agents.iter().find(|agent| agent["versions"].as_array().is_some_and(|all| !all.is_empty()));
+    let name =
+        versioned.and_then(|agent| agent["name"].as_str()).ok_or_else(|| skipped("no agent has versions"))?;
     let wanted = json!({"agent": format!("{name}@0.0.0-never"), "input": {}});
     peer.denied("job.submit", wanted, "job.accepted", &["AGENT_VERSION_NOT_AVAILABLE"]).await
 }
@@ -233,7 +236,8 @@ async fn subscriber_hears_live(trial: &Trial) -> Verdict {
     // It has numbers of its own before.
     let own = trial.job(&mut watcher, json!([log("own")]), json!({})).await?;
     watcher.ended(&own).await?;
-    let job = trial.job(&mut peer, json!([log("1"), {"wait": 500}, log("2"), {"result": 1}]), json!({})).await?;
+    let job =
+        trial.job(&mut peer, json!([log("1"), {"wait": 500}, log("2"), {"result": 1}]), json!({})).await?;
     peer.event(&job, |_| true).await?;
     let followed = watcher.subscribe(&job.id, json!({})).await?;
     let ended = watcher.ended(&followed).await?;
@@ -307,7 +311,8 @@ async fn subscriber_cannot_cancel(trial: &Trial) -> Verdict {
 async fn subscriber_outlives_submitter(trial: &Trial) -> Verdict {
     let (mut peer, mut watcher) = (trial.welcomed().await?, trial.welcomed().await?);
     watcher.needs("subscribe")?;
-    let job = trial.job(&mut peer, json!([log("1"), {"wait": 700}, log("2"), {"result": 1}]), json!({})).await?;
+    let job =
+        trial.job(&mut peer, json!([log("1"), {"wait": 700}, log("2"), {"result": 1}]), json!({})).await?;
     peer.event(&job, |_| true).await?;
     let followed = watcher.subscribe(&job.id, json!({})).await?;
     drop(peer);

@@ -51,7 +51,7 @@ async fn refused_lease(trial: &Trial, more: Value) -> Verdict {
     match peer.ask("job.submit", wanted, "job.accepted").await? {
         Ok(_) => Err(failed(format!("{more} was accepted"))),
         Err(refused) => {
-            holds!(refused.code == "INVALID_REQUEST", "the code is {} for {more}", refused.code);
+            holds!(refused == "INVALID_REQUEST", "the code is {} for {more}", refused);
             Ok(())
         }
     }
@@ -95,7 +95,13 @@ async fn no_lease_allows_nothing(trial: &Trial) -> Verdict {
 }
 
 /// Delegates what is to be refused.
-async fn refused_child(trial: &Trial, before: Value, lease: Value, constraints: Value, child: Value) -> Verdict {
+async fn refused_child(
+    trial: &Trial,
+    before: Value,
+    lease: Value,
+    constraints: Value,
+    child: Value,
+) -> Verdict {
     let mut peer = trial.welcomed().await?;
     let mut child = child;
     child["agent"] = json!(trial.agent(&peer)?);
@@ -172,7 +178,8 @@ async fn expired_lease_ends_job(trial: &Trial) -> Verdict {
 
 async fn malformed_budget_refused(trial: &Trial) -> Verdict {
     trial.welcomed().await?.needs("cost.budget")?;
-    for amount in ["USD:-1", "USD:", "USD", ":5", "USD:1e3", "USD:NaN", "USD:Infinity", "USD:5,00", "USD:+5"] {
+    for amount in ["USD:-1", "USD:", "USD", ":5", "USD:1e3", "USD:NaN", "USD:Infinity", "USD:5,00", "USD:+5"]
+    {
         refused_lease(trial, json!({"lease_request": {"cost.budget": [amount]}})).await?;
     }
     Ok(())

@@ -17,29 +17,28 @@ mod trial;
 mod wire;
 
 use std::io;
+use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-use ixt::ClientTls;
 
 use self::check::{Check, Level, Run, Stop};
 use self::report::{Outcome, Report};
 use self::trial::{Target, Trial};
 use self::wire::Wire;
 use super::args::Conform;
+use super::connect::{tls, token};
 
 /// All checks, in the order of the draft.
 fn checks() -> Vec<&'static Check> {
     [session::CHECKS, job::CHECKS, event::CHECKS, lease::CHECKS].into_iter().flatten().collect()
 }
 
-pub(super) async fn run(options: &Conform) -> io::Result<bool> {
-    let tls = options.at.trust.as_ref().map(|roots| ClientTls::from_file(roots)).transpose();
+pub(super) async fn run(options: &Conform) -> io::Result<ExitCode> {
     let target = Rc::new(Target {
-        url: options.at.url.clone(),
-        token: options.at.token.clone(),
+        url: options.url.clone(),
+        token: token(&options.who)?,
         other: options.other_token.clone(),
-        tls: tls.map_err(io::Error::other)?,
+        tls: tls(&options.who)?,
         agent: options.agent.clone(),
         patience: Duration::from_secs_f64(options.patience),
     });
@@ -48,7 +47,10 @@ pub(super) async fn run(options: &Conform) -> io::Result<bool> {
     wire.hide(target.other.as_deref().unwrap_or_default());
     let chosen: Vec<&Check> = checks().into_iter().filter(|check| is_chosen(check, &options.only)).collect();
     if chosen.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "--only: no check or section is called that"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "--only: no check or section is called that",
+        ));
     }
     let mut report = Report::new(&target.url, options.format);
     for check in &chosen {
@@ -78,7 +80,8 @@ pub(super) async fn run(options: &Conform) -> io::Result<bool> {
         report.add(check, outcome, Vec::new(), came, Duration::ZERO);
     }
     let failed = report.print(&chosen)?;
-    Ok(!failed.iter().any(|level| options.strict || *level != Level::Should))
+    let is_broken = failed.iter().any(|level| options.strict || *level != Level::Should);
+    Ok(if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Whether a check, or its section, is among those that are asked for; all are, where none is.

@@ -77,7 +77,8 @@ impl Observed {
             check("session_id_everywhere", frame["session_id"] == session, "another `session_id`, or none");
         }
 
-        let counts = matches!(kind, "job.event" | "job.result") || (kind == "job.error" && frame["event_seq"].is_u64());
+        let counts = matches!(kind, "job.event" | "job.result")
+            || (kind == "job.error" && frame["event_seq"].is_u64());
         match frame["event_seq"].as_u64() {
             Some(number) if counts => {
                 if let Some(session) = session {
@@ -161,7 +162,8 @@ impl Observed {
             && let Some(credentials) = payload["credentials"].as_array()
         {
             for credential in credentials {
-                let is_whole = ["id", "scheme", "value", "endpoint"].iter().all(|field| is_text(&credential[field]));
+                let is_whole =
+                    ["id", "scheme", "value", "endpoint"].iter().all(|field| is_text(&credential[field]));
                 check("credentials_are_whole", is_whole, "one lacks `id`, `scheme`, `value` or `endpoint`");
                 let value = credential["value"].as_str().unwrap_or_default();
                 let whose = self.values.entry(value.to_owned()).or_insert_with(|| job.to_owned());

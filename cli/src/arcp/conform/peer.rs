@@ -13,11 +13,8 @@ use super::check::{Stop, failed, holds, skipped};
 use super::clock::now;
 use super::wire::{From, Wire};
 
-/// Why a request was refused.
-pub(super) struct Refused {
-    pub(super) code: String,
-    pub(super) frame: Value,
-}
+/// The code by which a request was refused.
+type Refused = String;
 
 /// A job of ours.
 pub(super) struct Job {
@@ -66,16 +63,15 @@ impl Peer {
         }
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
-    }
-
     /// Says something as it stands.
     pub(super) async fn raw(&mut self, text: &str) -> Result<(), Stop> {
         self.wire.note(From::Us, text);
         let mut frames = Frames::default();
         frames.push(text.as_bytes());
-        self.transport.send(&mut frames).await.map_err(|error| failed(format!("the connection broke: {error}")))
+        self.transport
+            .send(&mut frames)
+            .await
+            .map_err(|error| failed(format!("the connection broke: {error}")))
     }
 
     /// Says a frame, and gives its id.
@@ -217,13 +213,15 @@ impl Peer {
             .until(kind, |frame| {
                 let is = frame["type"].as_str().unwrap_or_default();
                 // A refused submit may come as the error of a job that never was.
-                is == kind || is == "session.error" || (is == "job.error" && kind == "job.accepted" && !frame["event_seq"].is_u64())
+                is == kind
+                    || is == "session.error"
+                    || (is == "job.error" && kind == "job.accepted" && !frame["event_seq"].is_u64())
             })
             .await?;
         if frame["type"] == kind {
             return Ok(Ok(frame));
         }
-        Ok(Err(Refused { code: frame["payload"]["code"].as_str().unwrap_or_default().to_owned(), frame }))
+        Ok(Err(frame["payload"]["code"].as_str().unwrap_or_default().to_owned()))
     }
 
     /// Asks, and gives the answer or the refusal.
@@ -241,7 +239,7 @@ impl Peer {
     pub(super) async fn get(&mut self, kind: &str, payload: Value, answer: &str) -> Result<Value, Stop> {
         match self.ask(kind, payload, answer).await? {
             Ok(frame) => Ok(frame),
-            Err(refused) => Err(failed(format!("{kind} was refused: {}", refused.code))),
+            Err(refused) => Err(failed(format!("{kind} was refused: {}", refused))),
         }
     }
 
@@ -257,7 +255,7 @@ impl Peer {
             Ok(_) => return Err(failed(format!("{kind} was not refused"))),
             Err(refused) => refused,
         };
-        holds!(codes.contains(&refused.code.as_str()), "the code is {}, not {}", refused.code, codes.join(" or "));
+        holds!(codes.contains(&refused.as_str()), "the code is {}, not {}", refused, codes.join(" or "));
         Ok(())
     }
 

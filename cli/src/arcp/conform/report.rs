@@ -78,12 +78,12 @@ impl Report {
             let Entry { check, outcome, sent, came, .. } = entry;
             if check.section != section {
                 section = check.section;
-                writeln!(out, "{}§{section}{:#}", style::HEADING, style::HEADING)?;
+                writeln!(out, "{}§{section}{:#}", style::KIND, style::KIND)?;
             }
             let (mark, style) = match outcome {
-                Outcome::Passed => ("pass", style::GOOD),
+                Outcome::Passed => ("pass", style::FIELD),
                 Outcome::Failed(_) => ("FAIL", style::ERROR),
-                Outcome::Skipped(_) => ("skip", style::DIM),
+                Outcome::Skipped(_) => ("skip", style::FAINT),
             };
             let level = check.level.name();
             writeln!(out, "  {style}{mark}{style:#}  {level:<6}  {:<36}  {}", name(check), check.expected)?;

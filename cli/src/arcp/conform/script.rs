@@ -61,7 +61,8 @@ async fn take(job: &JobContext, number: usize, what: &str, how: &Value) -> Resul
             let model = how.as_str().ok_or_else(|| wrong("a model"))?;
             let body = match job.authorize("model.use", model) {
                 Ok(_) => json!({"call_id": "model", "result": {"ok": true}}),
-                Err(why) => json!({"call_id": "model", "error": why}),
+                Err(why) => json!({"call_id": "model", "error": {
+                    "code": why.code.as_str(), "message": why.message, "retryable": why.retryable()}}),
             };
             job.emit("tool_result", &body).await?;
         }

@@ -88,7 +88,7 @@ impl Trial {
         let mut peer = self.connected().await?;
         match peer.hello(Some(token), features, None).await? {
             Ok(()) => Ok(peer),
-            Err(refused) => Err(failed(format!("hello was refused: {}", refused.code))),
+            Err(refused) => Err(failed(format!("hello was refused: {}", refused))),
         }
     }
 
@@ -99,7 +99,7 @@ impl Trial {
         let mut peer = self.connected().await?;
         match peer.hello(Some(&self.target.token), &FEATURES, Some(resume)).await? {
             Ok(()) => Ok(peer),
-            Err(refused) => Err(failed(format!("the resume was refused: {}", refused.code))),
+            Err(refused) => Err(failed(format!("the resume was refused: {}", refused))),
         }
     }
 

@@ -258,8 +258,9 @@ impl State {
                 let job = Arc::clone(&event.job_id);
                 self.told.push_back((job, Told::Update(Update::Event(event))));
             }
-            Event::Chunk { job_id, bytes, chunk_seq, more, .. } => {
-                self.told.push_back((job_id, Told::Update(Update::Chunk { bytes, chunk_seq, more })));
+            Event::Chunk { job_id, event_seq, bytes, chunk_seq, more, .. } => {
+                let chunk = Update::Chunk { event_seq, bytes, chunk_seq, more };
+                self.told.push_back((job_id, Told::Update(chunk)));
             }
             Event::Ended { job_id, outcome, summary, .. } => {
                 self.told.push_back((job_id, Told::Ended(outcome, summary)));

@@ -10,6 +10,8 @@ pub enum Update {
     Event(JobEvent),
     /// A part of a result came, of so many bytes; the result is put together by itself.
     Chunk {
+        /// Its number in the session.
+        event_seq: Option<u64>,
         /// The part.
         bytes: Vec<u8>,
         /// Its place.
