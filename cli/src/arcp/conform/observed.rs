@@ -108,6 +108,11 @@ impl Observed {
         }
 
         let job = frame["job_id"].as_str().or(payload["job_id"].as_str()).unwrap_or_default();
+        if let (Some(session), "job.accepted" | "job.subscribed") = (session, kind) {
+            // What was told of it before may be told again, to who submits the same key or subscribes again.
+            self.ended.remove(&(session.to_owned(), job.to_owned()));
+            self.parts.retain(|result, _| !result.starts_with(&format!("{session} {job} ")));
+        }
         if let (Some(session), "job.event" | "job.result" | "job.error") = (session, kind)
             && !job.is_empty()
         {

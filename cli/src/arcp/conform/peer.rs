@@ -43,6 +43,8 @@ pub(super) struct Peer {
     pub(super) resume_token: String,
     offered: Vec<String>,
     pub(super) last: u64,
+    /// What the next welcome goes on behind.
+    goes_on: Option<u64>,
 }
 
 impl Peer {
@@ -60,6 +62,7 @@ impl Peer {
             resume_token: String::new(),
             offered: Vec::new(),
             last: 0,
+            goes_on: None,
         }
     }
 
@@ -109,6 +112,7 @@ impl Peer {
             payload["auth"] = json!({"scheme": "bearer", "token": token});
         }
         if let Some(resume) = &resume {
+            self.goes_on = resume["last_event_seq"].as_u64();
             payload["resume"] = resume.clone();
         }
         self.say("session.hello", payload).await?;
@@ -116,15 +120,9 @@ impl Peer {
             Ok(welcome) => welcome,
             Err(refused) => return Ok(Err(refused)),
         };
-        let session = welcome["session_id"].as_str().or(welcome["payload"]["session_id"].as_str());
-        let session = session.ok_or_else(|| failed("a welcome without `session_id`"))?.to_owned();
-        if let Some(resume) = resume {
-            self.last = resume["last_event_seq"].as_u64().unwrap_or(0);
-            self.wire.observed.borrow_mut().resumed(&session, self.last);
+        if self.session.is_none() {
+            return Err(failed("a welcome without `session_id`"));
         }
-        self.resume_token = welcome["payload"]["resume_token"].as_str().unwrap_or_default().to_owned();
-        self.wire.hide(&self.resume_token);
-        self.session = Some(session);
         self.offered = features.iter().map(|feature| (*feature).to_owned()).collect();
         self.welcome = welcome;
         Ok(Ok(()))
@@ -165,10 +163,24 @@ impl Peer {
                     self.wire.note(From::Them, &text);
                     failed(format!("a frame that is no JSON: {error}"))
                 })?;
-                let session = self.session.clone().filter(|_| read["type"] != "session.welcome");
-                self.wire.came(&text, &read, session.as_deref());
+                if read["type"] == "session.welcome" {
+                    self.begins(&read);
+                }
+                self.wire.came(&text, &read, self.session.as_deref());
                 self.come.push_back(read);
             }
+        }
+    }
+
+    /// A welcome has come: what follows it, in the same breath perhaps, is of its session.
+    fn begins(&mut self, welcome: &Value) {
+        let session = welcome["session_id"].as_str().or(welcome["payload"]["session_id"].as_str());
+        self.session = session.map(str::to_owned);
+        self.resume_token = welcome["payload"]["resume_token"].as_str().unwrap_or_default().to_owned();
+        self.wire.hide(&self.resume_token);
+        if let (Some(session), Some(last)) = (session, self.goes_on.take()) {
+            self.last = last;
+            self.wire.observed.borrow_mut().resumed(session, last);
         }
     }
 
