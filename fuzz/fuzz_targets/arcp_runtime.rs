@@ -132,6 +132,7 @@ impl World {
         let done = match what {
             'e' => self.runtime.emit(job, one, two, now).map(drop),
             'k' => self.runtime.chunk(job, rest.as_bytes(), true, now).map(drop),
+            'w' => self.runtime.chunk_text(job, rest, true, now).map(drop),
             'K' => self.runtime.chunk(job, rest.as_bytes(), false, now).map(drop),
             'f' => self.runtime.finish(job, (!rest.is_empty()).then_some(rest), None, now),
             'x' => self.runtime.fail(job, &Refusal::new(Code::InternalError, rest.to_owned()), now),
@@ -156,7 +157,7 @@ impl World {
     fn line(&mut self, what: char, rest: &str) {
         match what {
             '0'..='2' => self.said(what as usize - '0' as usize, rest),
-            'e' | 'k' | 'K' | 'f' | 'x' | 'd' | 'a' => self.agent(what, rest),
+            'e' | 'k' | 'w' | 'K' | 'f' | 'x' | 'd' | 'a' => self.agent(what, rest),
             'c' => {
                 let place = rest.parse::<usize>().unwrap_or_default() % 3;
                 if let Some(connection) = self.connections[place].take() {

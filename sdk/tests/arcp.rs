@@ -38,6 +38,12 @@ fn runtime() -> Runtime {
             }
             Ok(())
         })
+        .agent("teller", |job: JobContext| async move {
+            job.chunk_text("once ").await?;
+            let refused = job.chunk(b"upon\xff").await.unwrap_err();
+            assert_eq!(refused.code, Code::InvalidRequest, "{refused}");
+            job.chunk_text("a time").await
+        })
         .agent("shopper", |job: JobContext| async move {
             let mut bought = 0;
             while job.tool("shop.buy", &json!({"n": bought}), async { Ok(json!({"ok": true})) }).await.is_ok()
@@ -105,6 +111,10 @@ async fn jobs_run_and_give_results() {
             parts += usize::from(matches!(update, Update::Chunk { .. }));
         }
         assert_eq!((parts, job.bytes().unwrap().len()), (31, 300_000));
+
+        let mut job = client.submit(&Submission::new("teller")).await.unwrap();
+        job.ended().await.unwrap();
+        assert_eq!(job.bytes().unwrap(), b"once a time");
 
         let mut job = client.submit(&Submission::new("count").with_input("5000")).await.unwrap();
         let mut next = 0;

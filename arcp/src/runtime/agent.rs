@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::job::{Outcome, State, json};
 use super::log::Class;
 use super::record::Record;
+use super::streaming::Part;
 use super::{JobKey, Runtime};
 use crate::amount::Amount;
 use crate::currency::Currency;
@@ -223,16 +224,37 @@ impl Runtime {
         serde_json::to_string(&budget).unwrap_or_default()
     }
 
-    /// A part of a result that is too large for one frame (§8.4). The runtime names and numbers it; the last part has
-    /// `more` false. Where the client does not know parts they are gathered, and go out as one result.
+    /// A part of a result that is too large for one frame (§8.4), as bytes. The runtime names and numbers it; the last
+    /// part has `more` false. Where the client does not know parts they are gathered, and go out as one result.
+    ///
+    /// A result has one encoding, as some clients read no other: one that begins with bytes is base64 throughout.
     ///
     /// # Errors
     /// `INTERNAL_ERROR` for a part or a result that is too large, which ends the job (§14); `INVALID_REQUEST` after the
-    /// last part.
+    /// last part, and in a result that began with [`chunk_text`](Self::chunk_text): nothing is emitted then.
     pub fn chunk(&mut self, key: JobKey, data: &[u8], more: bool, now_us: u64) -> Result<Emitted, Refusal> {
+        self.part(key, Part::Bytes(data), more, now_us)
+    }
+
+    /// The same, as text: a result that begins with it is text throughout. In one that began with bytes it is bytes
+    /// too.
+    ///
+    /// # Errors
+    /// As [`chunk`](Self::chunk); text is never refused for what the result began with.
+    pub fn chunk_text(
+        &mut self,
+        key: JobKey,
+        text: &str,
+        more: bool,
+        now_us: u64,
+    ) -> Result<Emitted, Refusal> {
+        self.part(key, Part::Text(text), more, now_us)
+    }
+
+    fn part(&mut self, key: JobKey, part: Part<'_>, more: bool, now_us: u64) -> Result<Emitted, Refusal> {
         self.tick(now_us);
         self.running(key)?;
-        self.stream(key, data, more)?;
+        self.stream(key, part, more)?;
         Ok(self.emitted(key))
     }
 

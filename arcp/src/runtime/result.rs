@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::job::Outcome;
-use super::streaming::Streaming;
+use super::streaming::{Part, Streaming};
 use super::{JobKey, Runtime};
 use crate::error::{Code, Refusal};
 use crate::features::Feature;
@@ -23,11 +23,10 @@ pub(super) enum Whole {
 
 impl Runtime {
     /// A part of a job's result.
-    pub(super) fn stream(&mut self, key: JobKey, data: &[u8], more: bool) -> Result<(), Refusal> {
+    pub(super) fn stream(&mut self, key: JobKey, part: Part<'_>, more: bool) -> Result<(), Refusal> {
         let id = format!("res_{}", self.ulid());
         let (max_chunk, max_result) = (self.settings.max_chunk, self.settings.max_result);
         let Some(job) = self.jobs.get_mut(&key) else { return Ok(()) };
-        let text = std::str::from_utf8(data).ok();
         let knows_parts = match self.sessions.get(&job.session) {
             Some(session) => session.features.contains(Feature::ResultChunk),
             None => true,
@@ -37,12 +36,19 @@ impl Runtime {
             chunks: 0,
             size: 0,
             done: false,
-            encoding: if text.is_some() { Encoding::Utf8 } else { Encoding::Base64 },
+            encoding: part.encoding(),
             gathered: (!knows_parts).then(Vec::new),
         });
         if streaming.done {
             return Err(Refusal::invalid("the last part of the result has come already"));
         }
+        // Some clients read one encoding in a stream, and what went out as text cannot be taken back.
+        if let (Encoding::Utf8, Part::Bytes(_)) = (streaming.encoding, part) {
+            return Err(Refusal::invalid(
+                "the result has begun as text: bytes go in one that begins with bytes",
+            ));
+        }
+        let data = part.bytes();
         // One that is gathered has to fit a frame in the end.
         let most = if streaming.gathered.is_some() { self.settings.max_body } else { max_result };
         if data.len() > max_chunk || streaming.size.saturating_add(data.len()) > most {
@@ -57,16 +63,15 @@ impl Runtime {
             gathered.extend_from_slice(data);
             return Ok(());
         }
-        // A part that is no text cannot be written as one.
-        let (encoding, data) = match (streaming.encoding, text) {
-            (Encoding::Utf8, Some(text)) => (Encoding::Utf8, Text::from(text)),
-            _ => (Encoding::Base64, Text::from(STANDARD.encode(data))),
+        let data = match (streaming.encoding, part) {
+            (Encoding::Utf8, Part::Text(text)) => Text::from(text),
+            _ => Text::from(STANDARD.encode(data)),
         };
         let chunk = Chunk {
             result_id: Text::from(streaming.id.clone()),
             chunk_seq: streaming.chunks,
             data,
-            encoding,
+            encoding: streaming.encoding,
             more,
         };
         streaming.chunks += 1;
@@ -81,14 +86,18 @@ impl Runtime {
     pub(super) fn streamed(&mut self, key: JobKey) -> Result<Option<Whole>, Refusal> {
         let is_open = |streaming: &Streaming| !streaming.done;
         if self.jobs.get(&key).and_then(|job| job.streaming.as_ref()).is_some_and(is_open) {
-            self.stream(key, b"", false)?;
+            // Text fits every stream.
+            self.stream(key, Part::Text(""), false)?;
         }
         let streaming = self.jobs.get_mut(&key).and_then(|job| job.streaming.take());
         Ok(streaming.map(|streaming| match streaming.gathered {
             None => Whole::Streamed { id: streaming.id, size: streaming.size as u64 },
-            // Bytes that are no text go as base64, as a part of them would have.
+            // Bytes go as base64, as a part of them would have.
             Some(bytes) => {
-                let text = String::from_utf8(bytes).unwrap_or_else(|error| STANDARD.encode(error.as_bytes()));
+                let text = match streaming.encoding {
+                    Encoding::Utf8 => String::from_utf8_lossy(&bytes),
+                    Encoding::Base64 => STANDARD.encode(&bytes).into(),
+                };
                 Whole::Gathered(serde_json::to_string(&text).unwrap_or_default())
             }
         }))

@@ -93,13 +93,7 @@ impl Replay {
             match &*start.agent {
                 "echo@2.0.0" => self.echo(job, input),
                 "chunky" => {
-                    // Go reads one encoding in a result, and its agent writes one.
-                    let parts: &[&[u8]] = if self.sdk == Sdk::Go {
-                        &[b"hello ", b"world "]
-                    } else {
-                        &[b"hello ", b"world ", b"\x00\xff"]
-                    };
-                    for part in parts {
+                    for part in [&b"hello "[..], b"world ", b"\x00\xff"] {
                         let _ = self.world.runtime.chunk(job, part, true, self.world.now_us).unwrap();
                     }
                     self.world.runtime.finish(job, None, Some("3 chunks"), self.world.now_us).unwrap();
@@ -454,12 +448,12 @@ fn assert_ends(replay: &Replay, differs: &HashMap<u32, &[(&str, Value)]>) {
             .into_iter()
             .filter(|end| end["payload"]["result_id"].is_string())
         {
-            assert_stream(replay.sdk, conn, streamed);
+            assert_stream(conn, streamed);
         }
     }
 }
 
-fn assert_stream(sdk: Sdk, conn: &Conn, end: &Value) {
+fn assert_stream(conn: &Conn, end: &Value) {
     let chunks: Vec<_> = of_kind(&conn.ours, "job.event")
         .into_iter()
         .filter(|event| event["payload"]["kind"] == "result_chunk")
@@ -471,14 +465,11 @@ fn assert_stream(sdk: Sdk, conn: &Conn, end: &Value) {
         assert_eq!(body["result_id"], end["payload"]["result_id"]);
         assert_eq!(body["more"], place + 1 < chunks.len());
         let data = body["data"].as_str().unwrap();
-        match body["encoding"].as_str().unwrap() {
-            "utf8" => bytes.extend_from_slice(data.as_bytes()),
-            // 8: Go bears one encoding alone.
-            "base64" if sdk != Sdk::Go => bytes.extend(STANDARD.decode(data).unwrap()),
-            other => panic!("{other}"),
-        }
+        // 8: one encoding, as Go bears no other.
+        assert_eq!(body["encoding"], "base64", "{chunk}");
+        bytes.extend(STANDARD.decode(data).unwrap());
     }
-    assert_eq!(bytes, if sdk == Sdk::Go { &b"hello world "[..] } else { b"hello world \x00\xff" });
+    assert_eq!(bytes, b"hello world \x00\xff");
     assert_eq!(end["payload"]["result_size"], bytes.len());
 }
 

@@ -1,5 +1,7 @@
 //! Streamed results, and what clients make of them (ARCP §8.4).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ixt_arcp::Code;
 use ixt_arcp::client::{Event, Outcome, Submission};
 use serde_json::json;
@@ -58,6 +60,53 @@ fn on_the_wire_a_stream_keeps_its_encoding() {
     assert!(result.get("result").is_none());
 }
 
+/// How the parts of a stream went out, and the result as a client of ours puts it together.
+fn mixed(parts: &[(bool, &[u8])]) -> (Vec<serde_json::Value>, Vec<Code>, Vec<u8>) {
+    let mut world = World::new();
+    let peer = world.welcomed("tok-a");
+    let (job, _) = world.submit(peer, json!({"agent": "slow"}));
+    world.take(peer);
+    let mut refused = Vec::new();
+    for (as_text, part) in parts {
+        let done = match as_text {
+            true => world.runtime.chunk_text(job, std::str::from_utf8(part).unwrap(), true, world.now_us),
+            false => world.runtime.chunk(job, part, true, world.now_us),
+        };
+        refused.extend(done.err().map(|why| why.code));
+    }
+    world.runtime.finish(job, None, None, world.now_us).unwrap();
+    world.pump();
+    let frames = world.take(peer);
+    let encodings = fields(&frames, "job.event", "/payload/body/encoding");
+    let data = fields(&frames, "job.event", "/payload/body/data");
+    let bytes = encodings.iter().zip(&data).flat_map(|(encoding, data)| {
+        let data = data.as_str().unwrap();
+        match encoding.as_str().unwrap() {
+            "utf8" => data.as_bytes().to_vec(),
+            _ => STANDARD.decode(data).unwrap(),
+        }
+    });
+    let bytes: Vec<u8> = bytes.collect();
+    assert_eq!(frames.last().unwrap()["payload"]["result_size"], bytes.len());
+    (encodings, refused, bytes)
+}
+
+#[test]
+fn text_in_a_stream_of_bytes_is_bytes() {
+    let (encodings, refused, bytes) = mixed(&[(false, b"plain "), (true, b"text "), (false, b"\xff")]);
+    assert_eq!(encodings, vec![json!("base64"); 4], "by how it was given, not by what it is");
+    assert_eq!((refused, bytes), (vec![], b"plain text \xff".to_vec()));
+}
+
+#[test]
+fn bytes_in_a_stream_of_text_are_refused_and_it_goes_on() {
+    let (encodings, refused, bytes) =
+        mixed(&[(true, b"one "), (false, b"\x00\xff"), (false, b"text too"), (true, b"two")]);
+    assert_eq!(encodings, vec![json!("utf8"); 3]);
+    assert_eq!(refused, [Code::InvalidRequest, Code::InvalidRequest]);
+    assert_eq!(bytes, b"one two");
+}
+
 #[test]
 fn too_large_a_part_or_result_ends_the_job() {
     for (parts, size) in [(1, 600 << 10), (5, 500)] {
@@ -87,6 +136,16 @@ fn who_knows_no_parts_gets_the_result_in_one_piece() {
     let peer = world.welcomed_with("tok-a", &[]);
     let (job, _) = world.submit(peer, json!({"agent": "slow"}));
     world.take(peer);
+    for part in ["one ", "two"] {
+        let _ = world.runtime.chunk_text(job, part, true, world.now_us).unwrap();
+    }
+    world.runtime.finish(job, None, None, world.now_us).unwrap();
+    world.pump();
+    let frames = world.take(peer);
+    assert_eq!(frames.len(), 1);
+    assert_eq!(frames[0]["payload"]["result"], "one two");
+    let (job, _) = world.submit(peer, json!({"agent": "slow"}));
+    world.take(peer);
     for part in [&b"one "[..], b"two"] {
         let _ = world.runtime.chunk(job, part, true, world.now_us).unwrap();
     }
@@ -94,7 +153,7 @@ fn who_knows_no_parts_gets_the_result_in_one_piece() {
     world.pump();
     let frames = world.take(peer);
     assert_eq!(frames.len(), 1);
-    assert_eq!(frames[0]["payload"]["result"], "one two");
+    assert_eq!(frames[0]["payload"]["result"], "b25lIHR3bw==", "bytes are base64, whatever they are");
     let (job, _) = world.submit(peer, json!({"agent": "slow"}));
     assert!(world.runtime.chunk(job, &[b'x'; 1001], true, world.now_us).is_err());
     world.pump();

@@ -72,6 +72,8 @@ struct Job {
     owner: usize,
     happened: Vec<Happened>,
     streamed: Option<Vec<u8>>,
+    /// Whether its result began as text.
+    as_text: Option<bool>,
     ended: bool,
 }
 
@@ -160,6 +162,7 @@ impl World {
                         owner,
                         happened: Vec::new(),
                         streamed: None,
+                        as_text: None,
                         ended: false,
                     });
                 }
@@ -204,16 +207,25 @@ impl World {
                 let _ = self.runtime.emit(key, "log", &format!(r#"{{"n":{next}}}"#), NOW).unwrap();
             }
             Step::Chunk(job) => {
-                let Some(job) = self.job(job) else { return };
-                let bytes = if next.is_multiple_of(3) {
-                    vec![0xff, next as u8]
+                let Some(key) = self.job(job).map(|job| job.key) else { return };
+                let is_text = !next.is_multiple_of(3);
+                let (part, done) = if is_text {
+                    let part = format!("part {next} ");
+                    let done = self.runtime.chunk_text(key, &part, true, NOW);
+                    (part.into_bytes(), done)
                 } else {
-                    format!("part {next} ").into_bytes()
+                    let part = vec![0xff, next as u8];
+                    let done = self.runtime.chunk(key, &part, true, NOW);
+                    (part, done)
                 };
-                job.streamed.get_or_insert_default().extend_from_slice(&bytes);
-                job.happened.push(Happened::Chunk(bytes.clone()));
-                let key = job.key;
-                let _ = self.runtime.chunk(key, &bytes, true, NOW).unwrap();
+                let Some(job) = self.job(job) else { return };
+                if *job.as_text.get_or_insert(is_text) && !is_text {
+                    assert_eq!(done.unwrap_err().code, Code::InvalidRequest, "bytes in a stream of text");
+                    return;
+                }
+                let _ = done.unwrap();
+                job.streamed.get_or_insert_default().extend_from_slice(&part);
+                job.happened.push(Happened::Chunk(part));
             }
             Step::Finish(job) => {
                 let Some(job) = self.job(job) else { return };

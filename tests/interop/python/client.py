@@ -81,7 +81,7 @@ async def main(url: str) -> None:
     async def streamed() -> None:
         handle = await client.submit(agent="chunky")
         result = await handle.collect_chunks()
-        check(bytes(result, "utf8") if isinstance(result, str) else result, result)
+        check(result == b"hello world \x00\xff", result)
 
     await step("streamed result", streamed)
 

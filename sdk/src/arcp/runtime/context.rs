@@ -246,12 +246,28 @@ impl JobContext {
 
     /// A part of the result, which then is these parts and nothing else. The last one is told by returning.
     ///
+    /// A result that begins with bytes is base64 on the wire, also where they are text: text goes by
+    /// [`chunk_text`](Self::chunk_text).
+    ///
     /// # Errors
-    /// `INTERNAL_ERROR` for a part, or a result, that is too large: the job ends with it.
+    /// `INTERNAL_ERROR` for a part, or a result, that is too large: the job ends with it. `INVALID_REQUEST` in a result
+    /// that began as text: nothing is emitted, and the job goes on.
     pub async fn chunk(&self, data: impl AsRef<[u8]>) -> Result<(), Refusal> {
         self.ready().await;
         self.streams.store(true, Ordering::Release);
         self.driver.with(|engine, now_us| self.note(engine.chunk(self.job(), data.as_ref(), true, now_us)))
+    }
+
+    /// The same, as text: a result that begins with it is text throughout. In one that began with bytes it is bytes
+    /// too.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` for a part, or a result, that is too large: the job ends with it.
+    pub async fn chunk_text(&self, text: impl AsRef<str>) -> Result<(), Refusal> {
+        self.ready().await;
+        self.streams.store(true, Ordering::Release);
+        let text = text.as_ref();
+        self.driver.with(|engine, now_us| self.note(engine.chunk_text(self.job(), text, true, now_us)))
     }
 
     /// What is left of each currency, as JSON.
