@@ -127,7 +127,7 @@ async fn heed(job: &JobContext, line: &str, given: &mut Given) -> Result<(), Ref
         given.whole = Some(result);
     } else if let Some(part) = said.chunk {
         given.parts = true;
-        job.chunk(part.as_bytes()).await?;
+        job.chunk_text(part).await?;
     } else if let Some(part) = said.chunk_base64 {
         given.parts = true;
         let part =

@@ -85,7 +85,7 @@ async fn take(job: &JobContext, number: usize, what: &str, how: &Value) -> Resul
             let _ = job.delegate(&wanted).await;
         }
         "chunk" => match (how.as_str(), how["base64"].as_str()) {
-            (Some(text), _) => job.chunk(text).await?,
+            (Some(text), _) => job.chunk_text(text).await?,
             (None, Some(data)) => {
                 job.chunk(BASE64_STANDARD.decode(data).map_err(|_| wrong("base64"))?).await?;
             }
