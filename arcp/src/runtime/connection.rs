@@ -108,8 +108,18 @@ impl Runtime {
         }
     }
 
+    /// Its client has spoken, so it has the last welcome, and the token before has done its service.
+    fn has_welcome(&mut self, key: SessionKey) {
+        let Some(session) = self.sessions.get_mut(&key) else { return };
+        if session.former.take().is_some() {
+            let stored = session.stored(key);
+            self.journal.add(|| stored);
+        }
+    }
+
     /// A request of an open session.
     fn heed(&mut self, id: ConnectionId, session: SessionKey, envelope: &Envelope<'_>) {
+        self.has_welcome(session);
         if let Err(refusal) = self.heed_within(id, session, envelope) {
             self.refuse(id, envelope.id.as_deref(), &refusal);
         }

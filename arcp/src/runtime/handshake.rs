@@ -131,6 +131,7 @@ impl Runtime {
             session.principal = principal;
             session.features = hail.features.unwrap_or(session.features);
             session.dialect = hail.dialect;
+            session.former = hail.resume.map(|back| back.token);
             session.token = token.hash();
             session.lags = false;
             session.connection.replace(id)
@@ -178,6 +179,7 @@ impl Runtime {
                 features: Features::NONE,
                 dialect: Dialect::default(),
                 token: TokenHash::from_bytes([0; 32]),
+                former: None,
                 connection: None,
                 outbox: Outbox::default(),
                 tellable: 1,
@@ -193,12 +195,14 @@ impl Runtime {
         key
     }
 
-    /// A client goes on with its session (§6.3): the same principal, the last welcome's token, and no event lost.
+    /// A client goes on with its session (§6.3): the same principal, the last welcome's token, and no event lost. Where
+    /// that welcome may be lost, the token that it answered does too.
     fn come_back(&mut self, principal: &Principal, back: &Back) -> Result<SessionKey, Refusal> {
         let over = || Refusal::new(Code::ResumeWindowExpired, "the session cannot be resumed any more");
         let key = *self.session_ids.get(back.session_id.as_str()).ok_or_else(over)?;
         let session = self.sessions.get_mut(&key).ok_or_else(over)?;
-        if session.principal.name != principal.name || !session.token.matches(&back.token) {
+        let is_former = session.former.as_ref().is_some_and(|former| former.matches(&back.token));
+        if session.principal.name != principal.name || !(session.token.matches(&back.token) | is_former) {
             return Err(Refusal::new(
                 Code::Unauthenticated,
                 "the resume token is not that of the last welcome",

@@ -18,6 +18,8 @@ pub struct StoredSession {
     pub principal: Arc<str>,
     /// The SHA-256 of its token: the token itself is not kept.
     pub token_hash: [u8; 32],
+    /// That of the token before, while it is not known whether the welcome with this one has arrived.
+    pub former_hash: Option<[u8; 32]>,
     /// Its features, by name.
     pub features: Vec<String>,
     /// Which peer it is, by name.

@@ -45,6 +45,7 @@ impl Runtime {
                 features: Features::of_names(stored.features.iter().map(String::as_str)),
                 dialect: Dialect::parse(&stored.dialect),
                 token: TokenHash::from_bytes(stored.token_hash),
+                former: stored.former_hash.map(TokenHash::from_bytes),
                 connection: None,
                 outbox: Outbox::restored(runs, next),
                 tellable: next,

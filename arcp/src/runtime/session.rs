@@ -19,6 +19,8 @@ pub(super) struct Session {
     pub(super) features: Features,
     pub(super) dialect: Dialect,
     pub(super) token: TokenHash,
+    /// The token that it came back with, as long as nothing says that the welcome with the next one has arrived.
+    pub(super) former: Option<TokenHash>,
     pub(super) connection: Option<ConnectionId>,
     pub(super) outbox: Outbox,
     /// Below this number all is stored, and may be told.
@@ -45,6 +47,7 @@ impl Session {
             id: Arc::clone(&self.id),
             principal: Arc::clone(&self.principal.name),
             token_hash: *self.token.as_bytes(),
+            former_hash: self.former.as_ref().map(|former| *former.as_bytes()),
             features: self.features.iter().map(|feature| feature.as_str().to_owned()).collect(),
             dialect: self.dialect.as_str().to_owned(),
         }))

@@ -196,9 +196,40 @@ fn a_session_is_gone_on_with_by_its_own_principal_and_its_last_token_alone() {
     assert!(world.peers[first].closed);
     let rotated = again["payload"]["resume_token"].as_str().unwrap();
     assert_ne!(rotated, token, "the token rotates");
+    world.say(second, "session.ping", json!({"nonce": "n1"}));
+    world.take(second);
     let late = resume(&mut world, "tok-a", &session, &token, 0);
     assert_eq!(code(&mut world, late), [json!("UNAUTHENTICATED")], "the one before is worth nothing");
     assert_eq!(world.runtime.sessions(), 1);
+}
+
+#[test]
+fn a_welcome_that_is_lost_on_its_way_does_not_take_the_session_along() {
+    let mut world = World::new();
+    let first = world.welcomed("tok-a");
+    let welcome = world.take(first).remove(0);
+    let session = welcome["session_id"].as_str().unwrap().to_owned();
+    let token = welcome["payload"]["resume_token"].as_str().unwrap().to_owned();
+    // Twice: the welcomes go out, and nobody hears them.
+    let mut unheard = String::new();
+    for _ in 0..2 {
+        let peer = resume(&mut world, "tok-a", &session, &token, 0);
+        let again = world.take(peer).remove(0);
+        assert_eq!(again["type"], "session.welcome");
+        unheard = again["payload"]["resume_token"].as_str().unwrap().to_owned();
+    }
+    let thief = resume(&mut world, "tok-b", &session, &token, 0);
+    let refused = fields(&world.take(thief), "session.error", "/payload/code");
+    assert_eq!(refused, [json!("UNAUTHENTICATED")], "it is its principal's alone all the same");
+    // The last one has arrived, and its token is as good.
+    let third = resume(&mut world, "tok-a", &session, &unheard, 0);
+    assert_eq!(world.take(third).remove(0)["type"], "session.welcome");
+    // Whoever speaks has the welcome, and then one token is left.
+    world.say(third, "session.ping", json!({"nonce": "n1"}));
+    for old in [&token, &unheard] {
+        let late = resume(&mut world, "tok-a", &session, old, 0);
+        assert_eq!(fields(&world.take(late), "session.error", "/payload/code"), [json!("UNAUTHENTICATED")]);
+    }
 }
 
 #[test]

@@ -242,6 +242,7 @@ fn what_is_acked_forgotten_or_ended_is_gone() {
             id: "sess_1".into(),
             principal: "a".into(),
             token_hash: [1; 32],
+            former_hash: None,
             features: vec!["ack".into()],
             dialect: "plain".into(),
         }));

@@ -39,6 +39,7 @@ fn session(key: u64, a: u64) -> Record {
         id: format!("sess_{key}").into(),
         principal: text(a).into(),
         token_hash: [u8::try_from(a).unwrap(); 32],
+        former_hash: a.is_multiple_of(2).then(|| [u8::try_from(a + 1).unwrap(); 32]),
         features: (0..a % 4).map(|feature| text(feature).to_owned()).collect(),
         dialect: text(a + 1).to_owned(),
     }))

@@ -152,6 +152,7 @@ fn sessions(connection: &Connection) -> Result<Vec<Session>, Unread> {
             id: row.get("id")?,
             principal: row.get("principal")?,
             token_hash: row.get("token_hash")?,
+            former_hash: row.get("former_hash")?,
             features: serde_json::from_str(&features)
                 .map_err(|_| Unread::Damaged("sessions.features", features))?,
             dialect: row.get("dialect")?,

@@ -7,6 +7,7 @@ CREATE TABLE sessions (
     id TEXT NOT NULL,
     principal TEXT NOT NULL,
     token_hash BLOB NOT NULL,
+    former_hash BLOB,
     features TEXT NOT NULL, -- JSON
     dialect TEXT NOT NULL
 ) STRICT;

@@ -130,15 +130,17 @@ fn session(connection: &Connection, stored: &StoredSession) -> rusqlite::Result<
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     run(
         connection,
-        "INSERT INTO sessions (session, id, principal, token_hash, features, dialect) \
-         VALUES (:session, :id, :principal, :token_hash, :features, :dialect) \
+        "INSERT INTO sessions (session, id, principal, token_hash, former_hash, features, dialect) \
+         VALUES (:session, :id, :principal, :token_hash, :former_hash, :features, :dialect) \
          ON CONFLICT (session) DO UPDATE SET id = excluded.id, principal = excluded.principal, \
-         token_hash = excluded.token_hash, features = excluded.features, dialect = excluded.dialect",
+         token_hash = excluded.token_hash, former_hash = excluded.former_hash, \
+         features = excluded.features, dialect = excluded.dialect",
         named_params! {
             ":session": sql(stored.key.raw()),
             ":id": &*stored.id,
             ":principal": &*stored.principal,
             ":token_hash": stored.token_hash,
+            ":former_hash": stored.former_hash,
             ":features": features,
             ":dialect": stored.dialect,
         },
