@@ -33,7 +33,7 @@ const MAX_ATTEMPTS: u32 = 300;
 #[derive(Serialize)]
 struct Rotated<'a> {
     phase: &'static str,
-    credential_id: &'a str,
+    id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<&'a str>,
 }
@@ -65,7 +65,7 @@ impl Runtime {
         };
         found.value = value.clone();
         let body = |value| {
-            let body = Rotated { phase: "credential_rotated", credential_id: credential, value };
+            let body = Rotated { phase: "credential_rotated", id: credential, value };
             serde_json::value::to_raw_value(&body).ok()
         };
         if let Some(job) = self.jobs.get_mut(&key) {

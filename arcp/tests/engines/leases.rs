@@ -188,7 +188,7 @@ fn credentials_are_the_submitters_alone() {
     let own = world.take(peer);
     assert_eq!(
         own[0]["payload"]["body"],
-        json!({"phase": "credential_rotated", "credential_id": "cred_1", "value": "sk-second"})
+        json!({"phase": "credential_rotated", "id": "cred_1", "value": "sk-second"})
     );
     assert!(!format!("{:?} {:?}", world.started, world.runtime).contains("sk-"), "no secret in a log");
     // The same key gives the same again, with the value that holds now.

@@ -108,6 +108,9 @@ pub(crate) struct Serve {
     /// The agent `conform`, which does as its input tells it, for `ixt arcp conform`
     #[arg(long)]
     pub(crate) conform: bool,
+    /// How long a connection may be quiet before it is asked for a sign of life
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
+    pub(crate) heartbeat: f64,
     /// Jobs of this agent are started again where the runtime ended under them
     #[arg(long, value_name = "NAME")]
     pub(crate) restartable: Vec<String>,
@@ -279,26 +282,6 @@ pub(crate) fn pair(entry: &str) -> Result<(String, String), String> {
     }
 }
 
-fn json(text: &str) -> Result<String, String> {
-    let parsed = serde_json::from_str::<&RawValue>(text);
-    parsed.map(|_| text.to_owned()).map_err(|error| format!("not JSON: {error}"))
-}
-
-fn input(text: &str) -> Result<String, String> {
-    if text == "-" { Ok(text.to_owned()) } else { json(text) }
-}
-
-fn time(text: &str) -> Result<String, String> {
-    Timestamp::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
-        _ => Err("not a number above 0".to_owned()),
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Conform {
     /// The runtime: ws://host:port/arcp, or wss://…
@@ -313,7 +296,7 @@ pub(crate) struct Conform {
     #[arg(long, value_name = "NAME[@VERSION]", default_value = "conform")]
     pub(crate) agent: String,
     /// How long an answer may take, and how long a heartbeat is waited for
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
     pub(crate) patience: f64,
     /// Only these checks, by name or section
     #[arg(long, value_name = "NAME|SECTION", value_delimiter = ',')]
@@ -334,4 +317,24 @@ pub(crate) enum Format {
     Json,
     /// As continuous integration reads it
     Junit,
+}
+
+fn json(text: &str) -> Result<String, String> {
+    let parsed = serde_json::from_str::<&RawValue>(text);
+    parsed.map(|_| text.to_owned()).map_err(|error| format!("not JSON: {error}"))
+}
+
+fn input(text: &str) -> Result<String, String> {
+    if text == "-" { Ok(text.to_owned()) } else { json(text) }
+}
+
+fn time(text: &str) -> Result<String, String> {
+    Timestamp::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok(seconds),
+        _ => Err("not a number above 0, and 10^9 at most".to_owned()),
+    }
 }

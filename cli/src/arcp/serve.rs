@@ -34,6 +34,7 @@ fn build(options: &Serve) -> io::Result<Runtime> {
         // A disk that is full must not stop the runtime.
         let _ = writeln!(io::stderr(), "{}", line(&audit));
     });
+    builder = builder.settings(|settings| settings.heartbeat_ms = (options.heartbeat * 1e3) as u32);
     if options.conform {
         builder = conform::script::with_agent(builder);
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::check::{Verdict, checks, failed, holds, skipped};
 use super::clock::from_now;
+use super::peer::Job;
 use super::session::entry;
 use super::trial::{QUIET, Trial, inventory, log, ticks};
 
@@ -80,19 +81,24 @@ fn key() -> String {
 
 async fn same_key_is_same_job(trial: &Trial) -> Verdict {
     let mut peer = trial.welcomed().await?;
-    let wanted = trial.wanted(&peer, json!([log("1"), {"result": 1}]), json!({"idempotency_key": key()}))?;
+    let more = json!({"idempotency_key": key()});
+    let wanted = trial.wanted(&peer, json!([log("1"), {"wait": 400}, {"result": 1}]), more)?;
     let first = peer.submit(wanted.clone()).await?;
-    peer.ended(&first).await?;
-    let again = peer.submit(wanted).await?;
+    let again = peer.submit(wanted.clone()).await?;
     holds!(first.id == again.id, "it is another job");
-    let (mut first, mut again) = (first.opened["payload"].clone(), again.opened["payload"].clone());
-    // That one names the request that it answers.
-    for payload in [&mut first, &mut again] {
+    let payload = |job: &Job| {
+        let mut payload = job.opened["payload"].clone();
+        // That one names the request that it answers.
         if let Some(payload) = payload.as_object_mut() {
             payload.remove("request_id");
         }
-    }
-    holds!(first == again, "the payload is another one");
+        payload
+    };
+    holds!(payload(&first) == payload(&again), "the payload is another one");
+    peer.ended(&first).await?;
+    // Behind its end credentials may be gone, which open nothing any more.
+    let late = peer.submit(wanted).await?;
+    holds!(first.id == late.id, "it is another job once the first has ended");
     Ok(())
 }
 

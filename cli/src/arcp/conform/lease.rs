@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::check::{Stop, Verdict, checks, failed, holds, skipped};
 use super::clock::from_now;
-use super::peer::{Ended, Peer};
+use super::peer::{Ended, Job, Peer};
 use super::session::entry;
 use super::trial::Trial;
 
@@ -32,7 +32,8 @@ checks! {
     "9.8" Must credentials_are_of_one_job seen "no `value` in two jobs";
     "9.8" Must credentials_are_not_told seen "no `value` in lists and to subscribers";
     "9.8" Must credentials_are_revoked ("it is between the runtime and an upstream") "each credential revoked at the end of its job, and again until that worked";
-    "9.8" Must rotation_is_told ("it is the runtime's own when") "status `credential_rotated` with `id` and `value`";
+    "9.8" Must rotation_is_told tried "status `credential_rotated` with `id` and `value`";
+    "9.8" Must rotation_is_told_to_the_submitter_alone tried "no `value` of a rotation for a subscriber";
     "9.8" Should credentials_are_constrained ("it is between the runtime and an upstream") "what the lease says, as far as the upstream can";
     "10" Says delegation_runs tried "the child runs, as a job with `parent_job_id`, and a `delegate` event tells of it";
     "14" Must expiry_on_a_steady_clock ("the runtime's clock would have to be set") "no lease ends sooner or later as the clock is set";
@@ -258,5 +259,48 @@ async fn delegation_runs(trial: &Trial) -> Verdict {
     let jobs = listed["payload"]["jobs"].as_array().cloned().unwrap_or_default();
     let is_there = jobs.iter().any(|listed| listed["parent_job_id"] == job.id.as_str());
     holds!(is_there, "no job with it as `parent_job_id`");
+    Ok(())
+}
+
+/// A job whose agent has another value made of a credential, where it has any.
+async fn rotates(trial: &Trial, peer: &mut Peer) -> Result<Job, Stop> {
+    peer.needs("provisioned_credentials")?;
+    let steps = json!([{"wait": 300}, {"rotate": true}, {"wait": 100}, {"result": 1}]);
+    let job = trial.job(peer, steps, json!({})).await?;
+    match job.opened["payload"]["credentials"].as_array() {
+        Some(credentials) if !credentials.is_empty() => Ok(job),
+        _ => Err(skipped("the job has no credentials")),
+    }
+}
+
+/// The bodies of its rotations.
+fn rotations(ended: &Ended) -> Vec<&Value> {
+    ended.bodies("status").into_iter().filter(|body| body["phase"] == "credential_rotated").collect()
+}
+
+async fn rotation_is_told(trial: &Trial) -> Verdict {
+    let mut peer = trial.welcomed().await?;
+    let job = rotates(trial, &mut peer).await?;
+    let ended = peer.ended(&job).await?;
+    let told = rotations(&ended);
+    let told = told.first().ok_or_else(|| failed("no status of it"))?;
+    let before = job.opened["payload"]["credentials"].as_array().cloned().unwrap_or_default();
+    let old = before.iter().find(|credential| credential["id"] == told["id"]);
+    let old = old.ok_or_else(|| failed("`id` is none of the job's credentials"))?;
+    holds!(told["value"].is_string(), "no `value`");
+    holds!(told["value"] != old["value"], "the `value` is the same");
+    Ok(())
+}
+
+async fn rotation_is_told_to_the_submitter_alone(trial: &Trial) -> Verdict {
+    let (mut peer, mut watcher) = (trial.welcomed().await?, trial.welcomed().await?);
+    watcher.needs("subscribe")?;
+    let job = rotates(trial, &mut peer).await?;
+    let followed = watcher.subscribe(&job.id, json!({})).await?;
+    let (ended, watched) = (peer.ended(&job).await?, watcher.ended(&followed).await?);
+    let value = rotations(&ended).first().and_then(|body| body["value"].as_str().map(str::to_owned));
+    let value = value.ok_or_else(|| skipped("no rotation was told"))?;
+    let is_told = watched.events.iter().any(|event| event.to_string().contains(&value));
+    holds!(!is_told, "the `value` came to the subscriber");
     Ok(())
 }

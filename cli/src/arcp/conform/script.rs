@@ -2,20 +2,51 @@
 //!
 //! Its input is `{"steps": […]}`, each an object with one field: `emit` an event as it is, `repeat` one, `wait` some
 //! milliseconds, `call` a tool under the lease, use a `model` under it, report a `cost`, `delegate`, write a `chunk` of a
-//! streamed result, or one of so many bytes, `fail`, or end with a `result`. What a runtime refuses of a call, a model or a
+//! streamed result, or one of so many bytes, `rotate` a credential, `fail`, or end with a `result`. What a runtime refuses of a call, a model or a
 //! delegation is told as the `tool_result` it is, and the next step follows. `docs/arcp/conform.md` has it in full.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use ixt::arcp::{Code, Delegate, JobContext, Refusal, RuntimeBuilder};
+use ixt::arcp::engine::{Lease, Timestamp};
+use ixt::arcp::{Code, Delegate, Issued, Issuer, JobContext, Refusal, RuntimeBuilder, Secret};
 use serde_json::{Value, json};
 
-/// The agent, in two versions.
+/// The agent, in two versions, and credentials that open nothing.
 pub(in crate::arcp) fn with_agent(builder: RuntimeBuilder) -> RuntimeBuilder {
-    builder.agent("conform@1.0.0", run).agent("conform@1.1.0", run)
+    builder.agent("conform@1.0.0", run).agent("conform@1.1.0", run).issuer(Nowhere)
 }
+
+/// Makes credentials of no service, so that there is something to keep secret.
+struct Nowhere;
+
+impl Issuer for Nowhere {
+    fn issue<'a>(
+        &'a self,
+        job_id: &'a str,
+        _: &'a Lease,
+        _: Option<Timestamp>,
+        _: &'a [(String, String)],
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<Issued>, Refusal>> + Send + 'a>> {
+        Box::pin(std::future::ready(Ok(vec![Issued {
+            id: CREDENTIAL.to_owned(),
+            scheme: "bearer".to_owned(),
+            value: Secret::new(format!("of-{job_id}")),
+            endpoint: "https://gateway.invalid/v1".to_owned(),
+            profile: Some("generic".to_owned()),
+            constraints: None,
+        }])))
+    }
+
+    fn revoke<'a>(&'a self, _: &'a str, _: &'a str) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(std::future::ready(true))
+    }
+}
+
+/// What a job's credential is called.
+const CREDENTIAL: &str = "cred_conform";
 
 async fn run(job: JobContext) -> Result<Value, Refusal> {
     let input = job.input::<Value>()?;
@@ -95,6 +126,7 @@ async fn take(job: &JobContext, number: usize, what: &str, how: &Value) -> Resul
             let bytes = how.as_u64().ok_or_else(|| wrong("a number of bytes"))?;
             job.chunk(vec![b'x'; usize::try_from(bytes).unwrap_or(usize::MAX).min(16 << 20)]).await?;
         }
+        "rotate" => job.rotate(CREDENTIAL, Secret::new(format!("of-{}-{number}", job.job_id())))?,
         other => job.status("unsupported", Some(other)).await?,
     }
     Ok(())
