@@ -19,7 +19,7 @@ echo "{\"result\":{\"got\":$input,\"attempt\":$ARCP_ATTEMPT}}""#;
 
 /// One that does not end by itself, with a child that does not either and says so by a file.
 const SLEEPER: &str = r#"sleeper=read file; file=$(echo "$file" | tr -d '"');
-(while :; do [ "$file" != null ] && date +%s%N > "$file"; sleep 0.05; done) & echo waiting; wait"#;
+(while kill -0 $PPID; do [ "$file" != null ] && date +%s%N > "$file"; sleep 0.05; done) & echo waiting; wait"#;
 
 /// One that buys as long as it may.
 const SHOPPER: &str = r#"shopper=for n in 1 2 3 4 5; do
@@ -199,6 +199,9 @@ fn jobs_are_listed_followed_and_cancelled() {
     out(&serving.ixt(&["cancel", &job, "--reason", "enough"]));
     tail.wait_with_output().unwrap();
     assert!(said(4, &serving.ixt(&["replay", &job])).contains("enough"));
+    // Nothing comes any more of a job that has ended but how it did.
+    assert!(said(4, &serving.ixt(&["tail", &job])).contains("enough"));
+    assert!(said(4, &serving.ixt(&["replay", &job, "--from", "99"])).contains("enough"));
     assert!(out(&serving.ixt(&["list", "--status", "cancelled"])).contains(&job));
     let again = serving.ixt(&["cancel", &job]);
     assert!(again.status.success() && String::from_utf8_lossy(&again.stderr).contains("had ended before"));

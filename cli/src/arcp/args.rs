@@ -22,7 +22,7 @@ pub(crate) enum What {
     /// {"chunk":"text"} or {"chunk_base64":"…"}, the result {"result":…}; any other line is a line of a log. A
     /// tool_call is held against the job's lease and budget first, and a job that may not make it ends. A command
     /// that fails fails its job, with the last line of its standard error. When a job is cancelled its command is
-    /// killed, with all that it has started.
+    /// killed, with all that it has started; a runtime that is killed itself leaves them to find out by their output.
     ///
     /// The command finds ARCP_JOB_ID, ARCP_AGENT, ARCP_PRINCIPAL, ARCP_ATTEMPT, ARCP_LEASE, ARCP_TRACE and, where there
     /// is one, TRACEPARENT in its environment.
