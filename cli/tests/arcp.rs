@@ -434,3 +434,28 @@ fn standard_input_and_output_carry_a_session_and_nothing_else() {
     drop(stdin);
     assert!(child.wait().unwrap().success());
 }
+
+/// The commands of the guide, as its readers type them.
+#[test]
+fn the_guide_says_what_is_so() {
+    let guide = include_str!("../../docs/guides/arcp.md");
+    let (_, behind) = guide.split_once("## On the command line").unwrap();
+    let (_, behind) = behind.split_once("```sh\n").unwrap();
+    let (commands, _) = behind.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::path::Path::new(IXT).parent().unwrap().display();
+    let done = Command::new("sh")
+        // What it leaves running ends with it.
+        .args(["-c", &format!("trap 'kill $!' EXIT; set -e\n{commands}")])
+        .current_dir(&folder)
+        .env("PATH", format!("{path}:{}", std::env::var("PATH").unwrap()))
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let (told, happened) = (out(&done), String::from_utf8_lossy(&done.stderr).into_owned());
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[..2], [r#"{"counted":3}"#, "status 4"], "{told}\n{happened}");
+    assert_eq!(lines.len(), 4, "{told}");
+    assert!(told.contains("success") && told.contains("cancelled"), "{told}");
+    assert!(happened.contains("progress 3 of 3") && happened.contains("it is day"), "{happened}");
+}
