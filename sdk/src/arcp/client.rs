@@ -124,6 +124,8 @@ struct Core {
     clock: Clock,
     /// Something is to be written, or it is over.
     work: Notify,
+    /// The session has a connection, or gets none any more.
+    open: Notify,
     alive: Mutex<Weak<Alive>>,
 }
 
@@ -168,6 +170,7 @@ async fn open(
         state: Mutex::new(state),
         clock,
         work: Notify::new(),
+        open: Notify::new(),
         alive: Mutex::new(Weak::new()),
     });
     let alive = Arc::new(Alive(Arc::clone(&core)));
@@ -218,17 +221,29 @@ impl Client {
         self.core.lock().agents.clone()
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, once the session has a connection, and waits for the answer.
     async fn ask(&self, ask: impl FnOnce(&mut Engine, u64) -> Result<RequestId, Refusal>) -> Answer {
         let (told, answer) = oneshot::channel();
-        self.core.with_state(|state, now_us| {
-            if let Some(why) = &state.over {
-                return Err(why.clone());
+        let mut question = Some((ask, told));
+        loop {
+            let open = self.core.open.notified();
+            self.core.with_state(|state, now_us| {
+                if let Some(why) = &state.over {
+                    return Err(why.clone());
+                }
+                if !state.engine.is_open() && !state.closing {
+                    return Ok(());
+                }
+                let Some((ask, told)) = question.take() else { return Ok(()) };
+                let request = ask(&mut state.engine, now_us)?;
+                state.waiting.insert(request, told);
+                Ok(())
+            })?;
+            if question.is_none() {
+                break;
             }
-            let request = ask(&mut state.engine, now_us)?;
-            state.waiting.insert(request, told);
-            Ok(())
-        })?;
+            open.await;
+        }
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -331,6 +346,7 @@ impl Core {
         match event {
             Event::Welcome { agents, .. } => {
                 state.agents = agents;
+                self.open.notify_waiters();
                 if let Some(welcomed) = state.welcomed.take() {
                     let _ = welcomed.send(Ok(()));
                 }
@@ -414,6 +430,7 @@ impl Core {
     fn end(&self, why: Failure) {
         let mut state = self.lock();
         state.over.get_or_insert(why.clone());
+        self.open.notify_waiters();
         state.jobs.clear();
         if let Some(welcomed) = state.welcomed.take() {
             let _ = welcomed.send(Err(why.clone()));
