@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix survival demo-system test-matrix test-survival test-interop bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp test-matrix test-survival test-interop bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -43,7 +43,7 @@ toolchain-test: toolchain
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
 core: toolchain
-	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system -p ixt-matrix -p ixt-survival
+	cargo build --release --locked -p ixt-cli -p ixt-c -p ixt-relay -p ixt-system -p ixt-arcp-demo -p ixt-matrix -p ixt-survival
 
 # For programs in C: needs Rust and a C compiler, and nothing of the other languages.
 PREFIX ?= /usr/local
@@ -93,12 +93,15 @@ demo-system: build system ## a host and modules in Python, Go, Rust and C: a cha
 	$(PY) examples/system/system.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-system \
 		--go $(BUILD)/system-go --c $(BUILD)/module-c
 
+demo-arcp: core ## jobs of ARCP that survive their connection and, by kill -9, their runtime
+	$(RELEASE)/ixt-arcp-demo
+
 demo: build ## stream a file through a host and modules in Python, Go, C and Rust, and compare every byte
 	$(PY) examples/relay/relay.py $(if $(INPUT),--input "$(INPUT)") $(FLAGS)
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival test-interop demo-system ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival test-interop demo-system demo-arcp ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@

@@ -19,7 +19,7 @@ echo "{\"result\":{\"got\":$input,\"attempt\":$ARCP_ATTEMPT}}""#;
 
 /// One that does not end by itself, with a child that does not either and says so by a file.
 const SLEEPER: &str = r#"sleeper=read file; file=$(echo "$file" | tr -d '"');
-(while :; do [ "$file" != null ] && date +%s%N > "$file"; sleep 0.05; done) & echo waiting; wait"#;
+(while kill -0 $PPID; do [ "$file" != null ] && date +%s%N > "$file"; sleep 0.05; done) & echo waiting; wait"#;
 
 /// One that buys as long as it may.
 const SHOPPER: &str = r#"shopper=for n in 1 2 3 4 5; do
@@ -44,7 +44,7 @@ impl Serving {
         let echo = format!("echo@1.0.0={AGENT}");
         let mut command = Command::new(IXT);
         command
-            .args(["arcp", "serve", "--listen", "127.0.0.1:0"])
+            .args(["arcp", "serve", "--listen", "127.0.0.1:0", "--owners-cancel"])
             .args(["--agent", &echo, "--agent", SLEEPER, "--agent", "boom=echo it broke >&2; exit 3"])
             .args(["--agent", r#"chunky=for n in 1 2 3; do echo "{\"chunk\":\"part $n \"}"; done"#])
             .args(["--agent", SHOPPER, "--agent", SECRETS, "--agent", "loud=printf '\\033[2Jboo\\n'"])
@@ -199,6 +199,9 @@ fn jobs_are_listed_followed_and_cancelled() {
     out(&serving.ixt(&["cancel", &job, "--reason", "enough"]));
     tail.wait_with_output().unwrap();
     assert!(said(4, &serving.ixt(&["replay", &job])).contains("enough"));
+    // Nothing comes any more of a job that has ended but how it did.
+    assert!(said(4, &serving.ixt(&["tail", &job])).contains("enough"));
+    assert!(said(4, &serving.ixt(&["replay", &job, "--from", "99"])).contains("enough"));
     assert!(out(&serving.ixt(&["list", "--status", "cancelled"])).contains(&job));
     let again = serving.ixt(&["cancel", &job]);
     assert!(again.status.success() && String::from_utf8_lossy(&again.stderr).contains("had ended before"));
@@ -430,4 +433,29 @@ fn standard_input_and_output_carry_a_session_and_nothing_else() {
     assert!(end.contains(r#""got":5"#), "{end}");
     drop(stdin);
     assert!(child.wait().unwrap().success());
+}
+
+/// The commands of the guide, as its readers type them.
+#[test]
+fn the_guide_says_what_is_so() {
+    let guide = include_str!("../../docs/guides/arcp.md");
+    let (_, behind) = guide.split_once("## On the command line").unwrap();
+    let (_, behind) = behind.split_once("```sh\n").unwrap();
+    let (commands, _) = behind.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::path::Path::new(IXT).parent().unwrap().display();
+    let done = Command::new("sh")
+        // What it leaves running ends with it.
+        .args(["-c", &format!("trap 'kill $!' EXIT; set -e\n{commands}")])
+        .current_dir(&folder)
+        .env("PATH", format!("{path}:{}", std::env::var("PATH").unwrap()))
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let (told, happened) = (out(&done), String::from_utf8_lossy(&done.stderr).into_owned());
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines[..2], [r#"{"counted":3}"#, "status 4"], "{told}\n{happened}");
+    assert_eq!(lines.len(), 4, "{told}");
+    assert!(told.contains("success") && told.contains("cancelled"), "{told}");
+    assert!(happened.contains("progress 3 of 3") && happened.contains("it is day"), "{happened}");
 }

@@ -53,6 +53,11 @@ pub use ixt_host as host;
 #[doc = include_str!("../../docs/guides/rust.md")]
 struct Guide;
 
+/// The guide to ARCP, whose Rust is run.
+#[cfg(all(doctest, feature = "arcp-sqlite"))]
+#[doc = include_str!("../../docs/guides/arcp.md")]
+struct ArcpGuide;
+
 /// The guide to traces and metrics, whose Rust is compiled.
 #[cfg(all(doctest, feature = "otel"))]
 #[doc = include_str!("../../docs/guides/telemetry.md")]

@@ -199,6 +199,32 @@ async fn a_session_goes_on_over_broken_connections_without_a_gap() {
 }
 
 #[tokio::test]
+async fn what_is_asked_while_the_connection_is_gone_waits_for_the_next_one() {
+    let runtime = runtime();
+    let client = Client::connect(&listening(&runtime).await, "tok-a").await.unwrap();
+    for number in 0..20 {
+        client.disconnect();
+        if number % 2 == 0 {
+            // Until it is noticed.
+            tokio::time::sleep(Duration::from_millis(number / 2)).await;
+        }
+        let input = number.to_string();
+        let wanted = Submission::new("echo@1.0.0").with_input(&input);
+        match client.submit(&wanted).await {
+            Ok(mut job) => drop(job.ended().await.unwrap()),
+            // Asked on the one that then broke: whether it came is not known.
+            Err(why) => assert!(why.retryable, "{why}"),
+        }
+    }
+    let (here, there) = Transport::memory();
+    let serving = runtime.serve(there);
+    let lost = Client::over(here, "tok-a").await.unwrap();
+    serving.abort();
+    runtime.close();
+    while lost.list_jobs(&ListJobs::default()).await.is_ok() {}
+}
+
+#[tokio::test]
 async fn another_client_lists_and_follows() {
     let runtime = runtime();
     let url = listening(&runtime).await;

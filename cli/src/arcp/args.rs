@@ -22,7 +22,7 @@ pub(crate) enum What {
     /// {"chunk":"text"} or {"chunk_base64":"…"}, the result {"result":…}; any other line is a line of a log. A
     /// tool_call is held against the job's lease and budget first, and a job that may not make it ends. A command
     /// that fails fails its job, with the last line of its standard error. When a job is cancelled its command is
-    /// killed, with all that it has started.
+    /// killed, with all that it has started; a runtime that is killed itself leaves them to find out by their output.
     ///
     /// The command finds ARCP_JOB_ID, ARCP_AGENT, ARCP_PRINCIPAL, ARCP_ATTEMPT, ARCP_LEASE, ARCP_TRACE and, where there
     /// is one, TRACEPARENT in its environment.
@@ -41,7 +41,7 @@ pub(crate) enum What {
     Replay(Replay),
     /// List jobs
     List(List),
-    /// Cancel a job
+    /// Cancel a job, where the runtime lets another session than the one that submitted it: `ixt arcp serve --owners-cancel`
     Cancel(Cancel),
     /// Check whether a runtime keeps to ARCP 1.1
     ///
@@ -154,6 +154,10 @@ pub(crate) struct Trust {
     /// The secret by which JSON Web Tokens are signed
     #[arg(long, value_name = "FILE", group = "jwt")]
     pub(crate) jwt_secret: Option<PathBuf>,
+    /// Let every session of a principal cancel the principal's jobs, as `ixt arcp cancel` does; by the draft (§7.6) only the
+    /// session that submitted a job may
+    #[arg(long)]
+    pub(crate) owners_cancel: bool,
     /// Whom JSON Web Tokens must be for
     #[arg(long, value_name = "AUDIENCE", requires = "jwt")]
     pub(crate) audience: Option<String>,

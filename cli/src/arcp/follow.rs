@@ -44,7 +44,13 @@ pub(super) async fn replay(options: &Replay) -> io::Result<ExitCode> {
 
 async fn follow(options: &Follow, from: Option<u64>) -> io::Result<ExitCode> {
     let client = connect(&options.at).await?;
-    let job = client.subscribe(&options.job, from).await.map_err(failed)?;
+    let mut job = client.subscribe(&options.job, from).await.map_err(failed)?;
+    // Of a job that has ended nothing comes any more but what is asked for: its last event says how.
+    let before_last = job.info().last_event_seq.unwrap_or_default().saturating_sub(1);
+    let has_ended = !matches!(job.info().status.as_str(), "pending" | "running");
+    if has_ended && from.is_none_or(|from| from > before_last) {
+        job = client.subscribe(&options.job, Some(before_last)).await.map_err(failed)?;
+    }
     to_its_end(&client, job, &options.form, false).await
 }
 

@@ -11,6 +11,8 @@ use crate::files::{about, read};
 
 pub(super) fn with_verifier(builder: RuntimeBuilder, trust: &Trust) -> io::Result<RuntimeBuilder> {
     let tokens = tokens(trust)?;
+    let owners_cancel = trust.owners_cancel;
+    let scoped = move |principal| if owners_cancel { own(principal) } else { principal };
     match jwt(trust)? {
         Some(_) if !tokens.is_empty() => {
             Err(wrong("principals with tokens and JSON Web Tokens exclude each other"))
@@ -19,14 +21,14 @@ pub(super) fn with_verifier(builder: RuntimeBuilder, trust: &Trust) -> io::Resul
             let jwt = Arc::new(jwt);
             Ok(builder.verifier(move |token: String| {
                 let jwt = Arc::clone(&jwt);
-                async move { jwt.verify(token).await.map(own) }
+                async move { jwt.verify(token).await.map(scoped) }
             }))
         }
         None if tokens.is_empty() => {
             Err(wrong("who may come? Give --principal, --principals-file, --jwks, --jwt-key or --jwt-secret"))
         }
         None => {
-            let tokens = tokens.into_iter().map(|(token, name)| (token, own(Principal::new(name))));
+            let tokens = tokens.into_iter().map(|(token, name)| (token, scoped(Principal::new(name))));
             Ok(builder.verifier(StaticTokens::new(tokens)))
         }
     }

@@ -62,7 +62,7 @@ impl Session {
             told: VecDeque::new(),
             agents: String::new(),
         };
-        let core = Core { state: Mutex::new(state), clock, work: Notify::new(), over: Notify::new() };
+        let core = Core { state: Mutex::new(state), clock, work: Notify::new(), turn: Notify::new() };
         (Self(Arc::new(Alive(Arc::new(core)))), welcomed)
     }
 
@@ -79,20 +79,32 @@ impl Session {
         self.0.0.lock().agents.clone()
     }
 
-    /// Asks, and waits for the answer.
+    /// Asks, once there is a connection, and waits for the answer.
     pub(super) async fn ask(
         &self,
         ask: impl FnOnce(&mut Engine, u64) -> Result<RequestId, Refusal>,
     ) -> Answer {
         let (told, answer) = oneshot::channel();
-        self.0.0.with_state(|state, now_us| {
-            if let Some(why) = &state.over {
-                return Err(why.clone());
+        let mut question = Some((ask, told));
+        loop {
+            let turn = self.0.0.turn.notified();
+            self.0.0.with_state(|state, now_us| {
+                if let Some(why) = &state.over {
+                    return Err(why.clone());
+                }
+                if !state.engine.is_open() && !state.closing {
+                    return Ok(());
+                }
+                let Some((ask, told)) = question.take() else { return Ok(()) };
+                let request = ask(&mut state.engine, now_us)?;
+                state.waiting.insert(request, told);
+                Ok(())
+            })?;
+            if question.is_none() {
+                break;
             }
-            let request = ask(&mut state.engine, now_us)?;
-            state.waiting.insert(request, told);
-            Ok(())
-        })?;
+            turn.await;
+        }
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -114,11 +126,11 @@ impl Session {
         let core = &self.0.0;
         core.close();
         loop {
-            let over = core.over.notified();
+            let turn = core.turn.notified();
             if core.lock().over.is_some() {
                 return;
             }
-            over.await;
+            turn.await;
         }
     }
 }
@@ -128,8 +140,8 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     /// Something is to be written, or it is over.
     pub(super) work: Notify,
-    /// It is over.
-    over: Notify,
+    /// There is a connection again, or the session is over.
+    turn: Notify,
 }
 
 pub(super) struct State {
@@ -165,7 +177,7 @@ impl Core {
         let done = {
             let mut state = self.lock();
             let done = work(&mut state, now_us);
-            state.drain();
+            state.drain(&self.turn);
             done
         };
         self.work.notify_one();
@@ -220,7 +232,7 @@ impl Core {
             let _ = waiting.send(Err(why.clone()));
         }
         drop(state);
-        self.over.notify_waiters();
+        self.turn.notify_waiters();
     }
 }
 
@@ -231,16 +243,17 @@ impl std::fmt::Debug for Alive {
 }
 
 impl State {
-    fn drain(&mut self) {
+    fn drain(&mut self, turn: &Notify) {
         while let Some(event) = self.engine.poll_event() {
-            self.see_to(event);
+            self.see_to(event, turn);
         }
     }
 
-    fn see_to(&mut self, event: Event) {
+    fn see_to(&mut self, event: Event, turn: &Notify) {
         match event {
             Event::Welcome { agents, .. } => {
                 self.agents = agents;
+                turn.notify_waiters();
                 if let Some(welcomed) = self.welcomed.take() {
                     let _ = welcomed.send(Ok(()));
                 }
