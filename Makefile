@@ -273,7 +273,7 @@ msrv: ## the oldest Rust that is promised: rustup fetches it
 # Against the last release, once there is one.
 BASELINE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
 semver: semver-baseline $(TOOLS)/cargo-semver-checks@0.51.0 ## whether the Rust crates keep their promise since BASELINE, the last release
-	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt-host -p ixt --baseline-rev $(BASELINE)
+	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt-host -p ixt-arcp -p ixt --baseline-rev $(BASELINE)
 
 semver-baseline: toolchain
 	@test -n "$(BASELINE)" || { echo 'nothing is released: name what to compare with by BASELINE=' >&2; exit 1; }

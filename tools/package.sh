@@ -16,9 +16,9 @@ cd "$root"
 
 # -- crates: each is built from its own archive, over the archive of ixt-core -------------------------------
 
-cargo package --locked --quiet -p ixt-core -p ixt-host -p ixt -p ixt-cli
+cargo package --locked --quiet -p ixt-core -p ixt-host -p ixt-arcp -p ixt -p ixt-cli
 mkdir -p "$out/crates"
-for crate in ixt-core ixt-host ixt ixt-cli; do
+for crate in ixt-core ixt-host ixt-arcp ixt ixt-cli; do
     archive=$(ls -t "$target"/package/$crate-[0-9]*.crate | head -n 1)
     cp "$archive" "$out/crates/"
     echo "crate: $(basename "$archive") builds"
