@@ -61,11 +61,13 @@ impl Show {
     /// Nothing more comes: the bars stay as they are.
     pub(super) fn end(self) {
         if let Self::Lines(lines) = self {
-            lines
-                .progress
-                .iter()
-                .chain(lines.budgets.values().map(|(_, bar)| bar))
-                .for_each(ProgressBar::abandon);
+            let bars: Vec<_> =
+                lines.progress.iter().chain(lines.budgets.values().map(|(_, bar)| bar)).collect();
+            bars.iter().for_each(|bar| bar.abandon());
+            if lines.draws && !bars.is_empty() {
+                // What comes next begins a line.
+                anstream::eprintln!();
+            }
         }
     }
 }

@@ -72,9 +72,8 @@ pub(crate) async fn tell() -> Done {
     must(told + ends - 1 == last, "the session's numbers have no gap but the ends of its jobs")?;
     must(story.client.session_id().as_ref() == Some(&session), "it is one session")?;
     println!(
-        "one session over {} connections and {} runtimes: {told} events and {ends} ends, numbered without a gap",
-        story.relay.connections(),
-        2
+        "one session over {} connections and two runtimes: {told} events and {ends} ends, numbered without a gap",
+        story.relay.connections()
     );
     story.client.close().await;
     drop(runtime);
@@ -143,12 +142,9 @@ impl Story {
         let bytes = job.bytes()?;
         must(cut.is_some_and(|cut| cut < ledger.last), "events came behind the cut")?;
         must(bytes.len() as u64 == PARTS * PART as u64, "the map has its size")?;
-        must(hash(bytes) == hash_of_map(PARTS), "the map is the one that was to be drawn")?;
-        println!(
-            "    {} bytes, event by event without a gap; SHA-256 as it must be: {}",
-            bytes.len(),
-            hash(bytes)
-        );
+        let hash = hash(bytes);
+        must(hash == hash_of_map(PARTS), "the map is the one that was to be drawn")?;
+        println!("    {} bytes, event by event without a gap; SHA-256 as it must be: {}", bytes.len(), hash);
         drawn.paid(BUDGET, CENTS)?;
         must(drawn.left.len() as u64 == PARTS, "every part was paid for")?;
         must(drawn.strays == ["PERMISSION_DENIED"], "what is outside the lease is refused")?;
@@ -156,7 +152,7 @@ impl Story {
         println!("    /maps/../etc/passwd is not in the lease: {}", drawn.strays.concat());
         let mut watcher = watcher.ok_or("nobody watched")?;
         let seen: Value = serde_json::from_str(&watcher.line().await?)?;
-        must(seen["hash"] == hash(bytes), "the second client has the same map")?;
+        must(seen["hash"] == hash, "the second client has the same map")?;
         must(seen["events"] == ledger.last && seen["parts"] == PARTS, "and was told as much")?;
         must(watcher.ended().await?, "and ended well")?;
         println!("    the second client was told the same {} events, and has the same map", ledger.last);
