@@ -243,8 +243,16 @@ impl Runtime {
                 connection.into_iter().for_each(|connection| self.list(connection));
             }
         }
-        for connection in self.journal.take_waiting() {
+        let (mut waiting, stored) = (self.journal.take_waiting(), self.journal.stored());
+        waiting.sort_unstable();
+        waiting.dedup();
+        for connection in waiting {
             self.list(connection);
+            let found = self.connections.get(&connection);
+            if found.is_some_and(|found| found.control.iter().any(|(lsn, _)| *lsn > stored)) {
+                // A batch of before was stored; its own is not yet.
+                self.journal.wait(connection);
+            }
         }
         for job in self.journal.take_waiting_jobs() {
             self.ready(job);

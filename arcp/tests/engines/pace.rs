@@ -81,6 +81,24 @@ fn a_sleeping_reader_holds_an_agent_up_for_a_while_and_memory_never() {
 }
 
 #[test]
+fn what_waits_for_a_batch_is_told_by_it_also_when_one_of_before_is_stored_meanwhile() {
+    let mut world = World::with(|settings| settings.store = true);
+    world.stores = false;
+    let (first, second) = (world.peer(), world.peer());
+    let hello = json!({"auth": {"scheme": "bearer", "token": "tok-a"}, "capabilities": {"features": crate::world::ALL}});
+    world.say(first, "session.hello", hello.clone());
+    let before = world.runtime.poll_store().unwrap();
+    world.say(second, "session.hello", hello);
+    let after = world.runtime.poll_store().unwrap();
+    world.runtime.stored(before.lsn);
+    world.pump();
+    assert_eq!((world.take(first).len(), world.take(second).len()), (1, 0));
+    world.runtime.stored(after.lsn);
+    world.pump();
+    assert_eq!(world.take(second).len(), 1);
+}
+
+#[test]
 fn nothing_is_told_before_it_is_stored() {
     let mut world = World::with(|settings| settings.store = true);
     world.stores = false;
