@@ -225,6 +225,29 @@ async fn what_is_asked_while_the_connection_is_gone_waits_for_the_next_one() {
 }
 
 #[tokio::test]
+async fn a_streamed_result_is_told_again_to_who_submits_again_and_in_part_to_who_comes_late() {
+    let runtime = runtime();
+    let wanted = Submission::new("chunky").with_input("3").with_key("once");
+    let first = in_memory(&runtime, "tok-a").await;
+    let mut job = first.submit(&wanted).await.unwrap();
+    job.ended().await.unwrap();
+    let whole = job.bytes().unwrap().to_vec();
+    assert_eq!(whole.len(), 30_000);
+
+    let second = in_memory(&runtime, "tok-a").await;
+    let mut again = second.submit(&wanted).await.unwrap();
+    assert_eq!(again.job_id(), job.job_id());
+    again.ended().await.unwrap();
+    assert_eq!(again.bytes().unwrap(), whole, "another session is told all of it");
+    // From the middle on it has succeeded all the same; only its bytes are not all here.
+    let third = in_memory(&runtime, "tok-a").await;
+    let mut late = third.subscribe(job.job_id(), Some(1)).await.unwrap();
+    assert!(matches!(late.ended().await.unwrap(), Outcome::Streamed { bytes: None, .. }));
+    let why = late.bytes().unwrap_err();
+    assert!(why.message.contains("subscribe"), "{why}");
+}
+
+#[tokio::test]
 async fn another_client_lists_and_follows() {
     let runtime = runtime();
     let url = listening(&runtime).await;

@@ -10,6 +10,8 @@ use crate::message::{Chunk, Encoding};
 #[derive(Debug)]
 pub(super) struct Assembler {
     result_id: String,
+    /// The first part that came was not its first: who follows from the middle on cannot put it together.
+    is_late: bool,
     next: u64,
     bytes: Vec<u8>,
     done: bool,
@@ -26,8 +28,15 @@ pub(super) fn decode(chunk: &Chunk<'_>) -> Result<Vec<u8>, Refusal> {
 }
 
 impl Assembler {
-    pub(super) fn new(result_id: &str) -> Self {
-        Self { result_id: result_id.to_owned(), next: 0, bytes: Vec::new(), done: false }
+    /// For a result of which this part is the first that comes.
+    pub(super) fn new(first: &Chunk<'_>) -> Self {
+        Self {
+            result_id: first.result_id.clone().into_owned(),
+            is_late: first.chunk_seq > 0,
+            next: first.chunk_seq,
+            bytes: Vec::new(),
+            done: false,
+        }
     }
 
     /// Adds a part.
@@ -52,22 +61,27 @@ impl Assembler {
         }
         self.next += 1;
         self.done = !chunk.more;
-        self.bytes.extend_from_slice(bytes);
+        if !self.is_late {
+            self.bytes.extend_from_slice(bytes);
+        }
         Ok(())
     }
 
-    /// All of it.
+    /// All of it; `None` where its beginning was never told here.
     ///
     /// # Errors
     /// Where its last part has not come, or the result's end names another one or another size.
-    pub(super) fn whole(self, result_id: &str, size: Option<u64>) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn whole(self, result_id: &str, size: Option<u64>) -> Result<Option<Vec<u8>>, Refusal> {
         if !self.done || self.result_id != result_id {
             return Err(Refusal::invalid("the streamed result is not whole"));
+        }
+        if self.is_late {
+            return Ok(None);
         }
         if size.is_some_and(|size| size != self.bytes.len() as u64) {
             return Err(Refusal::invalid("the streamed result has another size than its end says"));
         }
-        Ok(self.bytes)
+        Ok(Some(self.bytes))
     }
 }
 
@@ -81,7 +95,7 @@ mod tests {
 
     #[test]
     fn parts_of_both_encodings_come_together() {
-        let mut all = Assembler::new("r");
+        let mut all = Assembler::new(&chunk(0, "", Encoding::Utf8, true));
         for part in [
             chunk(0, "hé", Encoding::Utf8, true),
             chunk(1, "AP8=", Encoding::Base64, true),
@@ -89,13 +103,23 @@ mod tests {
         ] {
             all.add(&part, &decode(&part).unwrap(), 100).unwrap();
         }
-        assert_eq!(all.whole("r", Some(5)).unwrap(), [b'h', 0xc3, 0xa9, 0, 255]);
+        assert_eq!(all.whole("r", Some(5)).unwrap().unwrap(), [b'h', 0xc3, 0xa9, 0, 255]);
+    }
+
+    #[test]
+    fn from_the_middle_on_nothing_is_put_together_and_nothing_is_wrong() {
+        let (second, third) = (chunk(1, "b", Encoding::Utf8, true), chunk(2, "c", Encoding::Utf8, false));
+        let mut all = Assembler::new(&second);
+        all.add(&second, b"b", 0).unwrap_err();
+        all.add(&second, b"b", 100).unwrap();
+        all.add(&third, b"c", 100).unwrap();
+        assert_eq!(all.whole("r", Some(3)).unwrap(), None);
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        let mut all = Assembler::new("r");
         let first = chunk(0, "12345", Encoding::Utf8, true);
+        let mut all = Assembler::new(&first);
         assert!(all.add(&first, b"12345", 4).is_err());
         all.add(&first, b"12345", 5).unwrap();
         assert!(all.add(&first, b"12345", 100).is_err(), "again");
@@ -104,7 +128,7 @@ mod tests {
             all.add(&Chunk { result_id: "other".into(), ..chunk(1, "", Encoding::Utf8, true) }, b"", 100)
                 .is_err()
         );
-        assert!(Assembler::new("r").whole("r", None).is_err(), "not whole");
+        assert!(Assembler::new(&first).whole("r", None).is_err(), "not whole");
         all.add(&chunk(1, "", Encoding::Utf8, false), b"", 100).unwrap();
         assert!(all.whole("r", Some(6)).is_err(), "another size");
         assert!(decode(&chunk(0, "AP8", Encoding::Base64, true)).is_err());

@@ -46,7 +46,8 @@ pub enum Outcome {
     Streamed {
         /// The result's name.
         result_id: String,
-        /// All of it; `None` where the client does not put results together.
+        /// All of it; `None` where the client does not put results together, or was not told them from their first part
+        /// on: a subscription with history tells them.
         bytes: Option<Vec<u8>>,
     },
     /// Without one.

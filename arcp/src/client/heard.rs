@@ -318,10 +318,10 @@ impl Client {
         let bytes = decode(&chunk)?;
         if self.settings.assembles {
             let known = self.jobs.entry(Arc::clone(&job_id)).or_default();
-            let assembler = known.assembler.get_or_insert_with(|| Assembler::new(&chunk.result_id));
+            let assembler = known.assembler.get_or_insert_with(|| Assembler::new(&chunk));
             if chunk.chunk_seq == 0 {
                 // It begins, or a subscription tells it from its beginning again.
-                *assembler = Assembler::new(&chunk.result_id);
+                *assembler = Assembler::new(&chunk);
             }
             if let Err(why) = assembler.add(&chunk, &bytes, self.settings.max_result) {
                 self.events.push_back(Event::Nonsense(why));
@@ -394,16 +394,13 @@ impl Client {
             envelope.event_seq,
             |client, assembler| match (result_id, assembler) {
                 (Some(result_id), Some(assembler)) => match assembler.whole(&result_id, size) {
-                    Ok(bytes) => Outcome::Streamed { result_id, bytes: Some(bytes) },
+                    Ok(bytes) => Outcome::Streamed { result_id, bytes },
                     Err(why) => Outcome::Failed(FinalStatus::Error, why.into()),
                 },
-                (Some(_), None) if client.settings.assembles && size.is_none_or(|size| size > 0) => {
-                    let why = Refusal::invalid("no part of the streamed result came");
-                    Outcome::Failed(FinalStatus::Error, why.into())
-                }
+                // Its parts were told before this client followed it.
                 (Some(result_id), None) => {
-                    let bytes = client.settings.assembles.then(Vec::new);
-                    Outcome::Streamed { result_id, bytes }
+                    let is_empty = client.settings.assembles && size == Some(0);
+                    Outcome::Streamed { result_id, bytes: is_empty.then(Vec::new) }
                 }
                 (None, _) => Outcome::Result(inline),
             },

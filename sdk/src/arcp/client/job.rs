@@ -1,5 +1,6 @@
 //! A job, as its client follows it.
 
+use ixt_arcp::Refusal;
 use ixt_arcp::client::{Failure, JobInfo, Outcome};
 use ixt_arcp::message::FinalStatus;
 use serde::de::DeserializeOwned;
@@ -92,10 +93,11 @@ impl Job {
             Some(Outcome::Result(Some(result))) => serde_json::from_str(result.get()),
             Some(Outcome::Result(None)) => serde_json::from_str("null"),
             Some(Outcome::Streamed { bytes: Some(bytes), .. }) => serde_json::from_slice(bytes),
+            Some(Outcome::Streamed { bytes: None, .. }) => return Err(untold()),
             Some(Outcome::Failed(_, why)) => return Err(why.clone()),
             _ => return Err(gone()),
         };
-        read.map_err(|error| ixt_arcp::Refusal::invalid(format!("the result: {error}")).into())
+        read.map_err(|error| Refusal::invalid(format!("the result: {error}")).into())
     }
 
     /// The bytes of a result that was streamed.
@@ -105,8 +107,9 @@ impl Job {
     pub fn bytes(&self) -> Result<&[u8], Failure> {
         match self.outcome() {
             Some(Outcome::Streamed { bytes: Some(bytes), .. }) => Ok(bytes),
+            Some(Outcome::Streamed { bytes: None, .. }) => Err(untold()),
             Some(Outcome::Failed(_, why)) => Err(why.clone()),
-            _ => Err(ixt_arcp::Refusal::invalid("the result was not streamed").into()),
+            _ => Err(Refusal::invalid("the result was not streamed").into()),
         }
     }
 
@@ -123,4 +126,11 @@ impl Job {
     pub async fn cancel(&self, reason: &str) -> Result<bool, Failure> {
         self.session.cancel(&self.info.job_id, reason).await
     }
+}
+
+fn untold() -> Failure {
+    Refusal::invalid(
+        "the result was streamed before this handle was there: subscribe to the job with its history",
+    )
+    .into()
 }
