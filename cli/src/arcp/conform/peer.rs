@@ -37,6 +37,8 @@ pub(super) struct Peer {
     /// What came while something else was waited for.
     kept: VecDeque<Value>,
     over: bool,
+    /// Whether it says nothing of itself, and lets pings go unanswered.
+    is_silent: bool,
     said: u64,
     pub(super) session: Option<String>,
     pub(super) welcome: Value,
@@ -56,6 +58,7 @@ impl Peer {
             come: VecDeque::new(),
             kept: VecDeque::new(),
             over: false,
+            is_silent: false,
             said: 0,
             session: None,
             welcome: Value::Null,
@@ -143,7 +146,7 @@ impl Peer {
                 if frame["event_seq"].is_u64() && frame["type"] != "session.ping" {
                     self.last = frame["event_seq"].as_u64().unwrap_or(self.last);
                 }
-                if frame["type"] == "session.ping" {
+                if frame["type"] == "session.ping" && !self.is_silent {
                     let pong = json!({"ping_nonce": frame["payload"]["nonce"], "received_at": now()});
                     self.say("session.pong", pong).await?;
                 }
@@ -182,6 +185,11 @@ impl Peer {
             self.last = last;
             self.wire.observed.borrow_mut().resumed(session, last);
         }
+    }
+
+    /// From now on it lets pings go unanswered, as a client does that hangs.
+    pub(super) fn fall_silent(&mut self) {
+        self.is_silent = true;
     }
 
     /// Whether the connection has ended.
@@ -314,7 +322,8 @@ impl Peer {
     }
 }
 
-fn job(opened: Value) -> Result<Job, Stop> {
+/// The job that an answer is about.
+pub(super) fn job(opened: Value) -> Result<Job, Stop> {
     let id = opened["payload"]["job_id"].as_str().or(opened["job_id"].as_str());
     let id = id.ok_or_else(|| failed("an answer without `job_id`"))?.to_owned();
     Ok(Job { id, opened })
@@ -353,6 +362,11 @@ impl Ended {
             .filter(|payload| payload["kind"] == kind)
             .map(|payload| &payload["body"])
             .collect()
+    }
+
+    /// The messages of its log.
+    pub(super) fn messages(&self) -> Vec<&str> {
+        self.bodies("log").iter().filter_map(|body| body["message"].as_str()).collect()
     }
 
     /// What came of its calls, in order: the code of an error, or nothing.
