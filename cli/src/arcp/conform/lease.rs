@@ -84,7 +84,7 @@ async fn refused_lease(trial: &Trial, more: Value) -> Verdict {
 }
 
 async fn malformed_lease_refused(trial: &Trial) -> Verdict {
-    for lease in [json!({"fs.read": "/all"}), json!({"fs.read": [7]}), json!([])] {
+    for lease in [json!({"fs.read": "/all"}), json!({"fs.read": [7]}), json!([]), json!("all")] {
         refused_lease(trial, json!({"lease_request": lease})).await?;
     }
     Ok(())

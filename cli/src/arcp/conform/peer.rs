@@ -13,6 +13,9 @@ use super::check::{Stop, failed, holds, skipped};
 use super::clock::now;
 use super::wire::{From, Wire};
 
+/// How many times the patience with one answer is the patience with all that comes before it.
+const MOST: u32 = 20;
+
 /// The code by which a request was refused.
 type Refused = String;
 
@@ -205,11 +208,16 @@ impl Peer {
             return Ok(frame);
         }
         let mut until = Instant::now() + self.patience;
+        // Whatever comes: what is not there after so long never will be.
+        let at_last = Instant::now() + self.patience * MOST;
         loop {
-            match self.read(until).await? {
+            match self.read(until.min(at_last)).await? {
                 Some(frame) if wanted(&frame) => return Ok(frame),
                 Some(frame) => {
-                    until = Instant::now() + self.patience;
+                    // A runtime that has nothing to say has heartbeats to say, for ever.
+                    if !matches!(frame["type"].as_str(), Some("session.ping" | "session.pong")) {
+                        until = Instant::now() + self.patience;
+                    }
                     self.kept.push_back(frame);
                 }
                 None if self.over => return Err(failed(format!("the connection ended before {what}"))),
