@@ -22,7 +22,7 @@ TOOLS := $(CARGO_TARGET_DIR)/tools
 NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench fmt lint docs schemas vectors drift clean \
+.PHONY: help build demo test check bench fmt lint docs schemas vectors conformance drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
 	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp test-matrix test-survival test-interop bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
@@ -222,7 +222,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
@@ -238,8 +238,12 @@ vectors: $(VENV)/.tools ## make the vectors and traces again, by pycapnp, capnp 
 	$(PY) tests/vectors/make.py
 	$(PY) tests/traces/make.py
 
+conformance: core $(VENV)/.tools ## where each section of ARCP is kept, and the table of `ixt arcp conform`; writes docs/arcp
+	$(PY) tools/conformance.py --ixt $(RELEASE)/ixt
+
 # Generated files are committed, and making them again must give the same.
-drift: schemas
+drift: schemas core
+	$(PY) tools/conformance.py --ixt $(RELEASE)/ixt --check
 	$(PY) tests/vectors/make.py --check
 	$(PY) tests/traces/make.py --check
 	$(PY) schemas/ordinals.py --since $$(git log --diff-filter=A --format=%H -- schemas/ordinals.lock | tail -n 1)

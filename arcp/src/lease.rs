@@ -1,4 +1,4 @@
-//! Leases: what a job may do (§9).
+//! Leases: what a job may do (ARCP §§9.1, 9.2, 9.4, 9.7).
 
 use std::borrow::Cow;
 use std::fmt;

@@ -221,6 +221,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    /// ARCP §9.4, §9.6.
     #[test]
     fn nothing_is_lost_and_nothing_is_made(
         first in entries(),
@@ -236,6 +237,7 @@ proptest! {
 }
 
 /// Every sequence of five steps out of twelve, of one job with 3 units and those below it.
+/// ARCP §9.6.
 #[test]
 fn every_short_sequence() {
     let steps: Vec<Step> = (0..3)

@@ -35,6 +35,7 @@ fn all(parts: &[&str], length: usize) -> Vec<String> {
 
 /// What matches, and which pattern covers which, of all patterns of up to three parts: no counterexample of such
 /// patterns needs more than seven characters.
+/// ARCP §9.2, §9.4.
 #[test]
 fn every_small_pattern() {
     let patterns = all(&["a", "/", "?", "*", "**"], 3);
@@ -90,11 +91,13 @@ fn filled(pattern: &str, fills: &[String]) -> String {
 }
 
 proptest! {
+    /// ARCP §9.2.
     #[test]
     fn matching_is_that_of_the_oracle(pattern in pattern(), target in target()) {
         prop_assert_eq!(Glob::new(&pattern).matches(&target), matches(&pattern, &target));
     }
 
+    /// ARCP §9.4.
     #[test]
     fn a_subset_matches_nothing_that_its_parent_does_not(
         child in pattern(),

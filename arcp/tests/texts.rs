@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 
 proptest! {
+    /// ARCP §9.6.
     #[test]
     fn an_amount_reads_as_it_was_written(units in -10_i128.pow(36)..=10_i128.pow(36), shift in 0..36_u32) {
         let amount = Amount::from_units(units / 10_i128.pow(shift)).unwrap();
@@ -79,6 +80,7 @@ proptest! {
         prop_assert_eq!(&id.to_u128().to_be_bytes()[6..], &random);
     }
 
+    /// ARCP §9.3.
     #[test]
     fn a_canonical_path_leads_nowhere_else(
         segments in prop::collection::vec(

@@ -30,6 +30,7 @@ use ixt_arcp::runtime::{Emitted, Frames, Runtime, Settings};
 use serde_json::{Value, json};
 use world::{START_US, World, count, fields};
 
+/// ARCP §6.6.
 #[test]
 fn a_list_of_a_billion_jobs_is_a_page() {
     let mut world = World::with(|settings| settings.max_list = 5);
@@ -183,6 +184,7 @@ const BROKEN: [&str; 16] = [
     "{\"type\":\"session.ping\",\"payload\":{\"nonce\":\"\u{1}\"}}",
 ];
 
+/// ARCP §12.
 #[test]
 fn what_is_malformed_is_the_clients_fault_and_never_to_be_tried_again() {
     let mut world = World::new();
@@ -250,6 +252,7 @@ fn what_is_malformed_is_the_clients_fault_and_never_to_be_tried_again() {
     }
 }
 
+/// ARCP §6.4.
 #[test]
 fn a_ping_waits_for_no_flood() {
     let mut world = World::new();
@@ -286,6 +289,7 @@ fn a_ping_waits_for_no_flood() {
     assert!(written[0].1.len() > 5 && written[1].1.len() == 1);
 }
 
+/// ARCP §8.3.
 #[test]
 fn many_subscriptions_are_one_sequence() {
     let mut world = World::new();

@@ -379,6 +379,7 @@ fn a_runtime_may_be_a_child() {
     assert!(String::from_utf8_lossy(&done.stderr).contains("info \"SHOUT\""), "{done:?}");
 }
 
+/// ARCP §4.
 #[tokio::test]
 async fn the_sdk_speaks_with_a_child_and_sees_to_its_end() {
     let mut command = tokio::process::Command::new(IXT);
@@ -412,6 +413,7 @@ async fn the_sdk_speaks_with_a_child_and_sees_to_its_end() {
     assert!(nothing.is_err());
 }
 
+/// ARCP §4.
 #[test]
 fn standard_input_and_output_carry_a_session_and_nothing_else() {
     let echo = format!("echo={AGENT}");

@@ -139,6 +139,7 @@ async fn jobs_run_and_give_results() {
     }
 }
 
+/// ARCP §7.4.
 #[tokio::test]
 async fn a_cancelled_job_stops_its_agent() {
     let runtime = runtime();
@@ -154,6 +155,7 @@ async fn a_cancelled_job_stops_its_agent() {
     assert_eq!(runtime.stats().events, stats.events, "nothing is emitted any more");
 }
 
+/// ARCP §9.3, §9.6, §10.
 #[tokio::test]
 async fn budgets_tools_and_delegation() {
     let runtime = runtime();
@@ -179,6 +181,7 @@ async fn budgets_tools_and_delegation() {
     assert_eq!(why.code, Code::PermissionDenied);
 }
 
+/// ARCP §6.3.
 #[tokio::test]
 async fn a_session_goes_on_over_broken_connections_without_a_gap() {
     let runtime = runtime();
@@ -224,6 +227,7 @@ async fn what_is_asked_while_the_connection_is_gone_waits_for_the_next_one() {
     while lost.list_jobs(&ListJobs::default()).await.is_ok() {}
 }
 
+/// ARCP §6.6, §7.6.
 #[tokio::test]
 async fn a_streamed_result_is_told_again_to_who_submits_again_and_in_part_to_who_comes_late() {
     let runtime = runtime();
@@ -271,6 +275,7 @@ async fn another_client_lists_and_follows() {
     assert!(matches!(followed.ended().await.unwrap(), Outcome::Failed(FinalStatus::Cancelled, _)));
 }
 
+/// ARCP §4, §6.1.
 #[tokio::test]
 async fn nobody_gets_in_without_a_token_and_only_where_arcp_is() {
     let runtime = runtime();
@@ -299,6 +304,7 @@ async fn nobody_gets_in_without_a_token_and_only_where_arcp_is() {
     }
 }
 
+/// ARCP §4.
 #[tokio::test]
 async fn tls_carries_it_too() {
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -319,6 +325,7 @@ async fn tls_carries_it_too() {
     assert!(Client::connect(&url, "tok-a").await.is_err(), "nobody is trusted unasked");
 }
 
+/// ARCP §6.1.
 #[tokio::test]
 async fn json_web_tokens_say_whose_they_are() {
     use jsonwebtoken::{EncodingKey, Header, encode};

@@ -24,6 +24,7 @@ fn delegate(world: &mut World, job: JobKey, wanted: &Delegate<'_>) -> Result<Job
     made.map_err(|refusal| refusal.code)
 }
 
+/// ARCP §9.4, §10.
 #[test]
 fn a_child_runs_within_its_parents_authority_and_tells_it_the_end() {
     let mut world = World::new();
@@ -56,6 +57,7 @@ fn a_child_runs_within_its_parents_authority_and_tells_it_the_end() {
     );
 }
 
+/// ARCP §9.4.
 #[test]
 fn a_child_never_has_more_than_its_parent() {
     let mut world = World::new();
@@ -85,6 +87,7 @@ fn a_child_never_has_more_than_its_parent() {
     assert_eq!(world.runtime.budget(job), r#"{"USD":5}"#);
 }
 
+/// ARCP §9.4, §9.6.
 #[test]
 fn a_child_without_a_budget_spends_its_parents() {
     let mut world = World::new();
@@ -105,6 +108,7 @@ fn a_child_without_a_budget_spends_its_parents() {
     );
 }
 
+/// ARCP §10.
 #[test]
 fn children_end_with_their_parent_and_a_failed_one_is_told_as_an_error() {
     let mut world = World::new();
@@ -120,6 +124,7 @@ fn children_end_with_their_parent_and_a_failed_one_is_told_as_an_error() {
     assert_eq!(world.emit(second, "log", json!({})).unwrap_err().code, Code::Cancelled);
 }
 
+/// ARCP §10.
 #[test]
 fn delegation_has_an_end() {
     let mut world = World::new();

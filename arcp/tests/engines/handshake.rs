@@ -9,6 +9,7 @@ fn hello(token: &str) -> serde_json::Value {
     json!({"auth": {"scheme": "bearer", "token": token}, "capabilities": {"features": ALL}})
 }
 
+/// ARCP §6.2.
 #[test]
 fn a_welcome_says_what_the_session_can() {
     let mut world = World::new();
@@ -36,6 +37,7 @@ fn a_welcome_says_what_the_session_can() {
     assert!(payload["resume_token"].as_str().unwrap().len() >= 64);
 }
 
+/// ARCP §6.1, §12.
 #[test]
 fn who_is_nobody_is_told_so_and_gets_no_second_try() {
     let mut world = World::new();
@@ -56,6 +58,7 @@ fn who_is_nobody_is_told_so_and_gets_no_second_try() {
     assert_eq!(world.runtime.sessions(), 0);
 }
 
+/// ARCP §6.1.
 #[test]
 fn what_comes_first_must_be_a_hello_and_soon() {
     let mut world = World::new();
@@ -80,6 +83,7 @@ fn what_comes_first_must_be_a_hello_and_soon() {
     assert_eq!(fields(&world.take(peer), "session.error", "/payload/code"), [json!("UNAUTHENTICATED")]);
 }
 
+/// ARCP §5.
 #[test]
 fn frames_too_large_or_too_deep_are_refused_and_the_session_goes_on() {
     let mut world = World::with(|settings| settings.frame.max_frame = 10_000);
@@ -103,6 +107,7 @@ fn frames_too_large_or_too_deep_are_refused_and_the_session_goes_on() {
     assert!(!world.peers[peer].closed);
 }
 
+/// ARCP §5, §12.
 #[test]
 fn unknown_messages_are_refused_and_those_of_vendors_read_over() {
     let mut world = World::new();
@@ -122,6 +127,7 @@ fn unknown_messages_are_refused_and_those_of_vendors_read_over() {
     assert_eq!(fields(&world.take(peer), "session.pong", "/payload/ping_nonce"), [json!("n")]);
 }
 
+/// ARCP §6.3, §8.3.
 #[test]
 fn a_client_goes_on_without_a_gap_over_any_number_of_connections() {
     let mut world = World::new();
@@ -168,6 +174,7 @@ fn resume(world: &mut World, token: &str, session: &str, resume_token: &str, las
     peer
 }
 
+/// ARCP §6.3.
 #[test]
 fn a_session_is_gone_on_with_by_its_own_principal_and_its_last_token_alone() {
     let mut world = World::new();
@@ -203,6 +210,7 @@ fn a_session_is_gone_on_with_by_its_own_principal_and_its_last_token_alone() {
     assert_eq!(world.runtime.sessions(), 1);
 }
 
+/// ARCP §6.3.
 #[test]
 fn a_welcome_that_is_lost_on_its_way_does_not_take_the_session_along() {
     let mut world = World::new();
@@ -232,6 +240,7 @@ fn a_welcome_that_is_lost_on_its_way_does_not_take_the_session_along() {
     }
 }
 
+/// ARCP §6.3.
 #[test]
 fn session_resume_does_the_same_and_keeps_the_features() {
     let mut world = World::new();
@@ -250,6 +259,7 @@ fn session_resume_does_the_same_and_keeps_the_features() {
     assert_eq!(again["payload"]["capabilities"]["features"], json!(["ack"]));
 }
 
+/// ARCP §6.3, §6.5.
 #[test]
 fn a_session_waits_for_its_window_and_longer_for_what_was_not_acknowledged() {
     let mut world = World::new();
@@ -270,6 +280,7 @@ fn a_session_waits_for_its_window_and_longer_for_what_was_not_acknowledged() {
     assert_eq!(world.runtime.jobs(), 0);
 }
 
+/// ARCP §6.4.
 #[test]
 fn silence_is_broken_by_pings_and_ends_the_connection_but_no_job() {
     let mut world = World::new();
@@ -299,6 +310,7 @@ fn silence_is_broken_by_pings_and_ends_the_connection_but_no_job() {
     assert!(world.take(quiet).is_empty() && !world.peers[quiet].closed);
 }
 
+/// ARCP §6.7.
 #[test]
 fn closing_is_answered_and_jobs_go_on() {
     let mut world = World::new();
@@ -324,6 +336,7 @@ fn closing_is_answered_and_jobs_go_on() {
     assert!(matches!(world.events(end).last(), Some(Event::Closed)));
 }
 
+/// ARCP §14.
 #[test]
 fn sessions_of_a_principal_are_bounded_and_the_one_left_longest_ago_gives_way() {
     let mut world = World::with(|settings| settings.max_sessions = 3);

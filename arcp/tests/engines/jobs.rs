@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, count, fields};
 
+/// ARCP §7.1, §7.3, §8.1, §8.2.
 #[test]
 fn a_job_runs_from_submit_to_result() {
     let mut world = World::new();
@@ -45,6 +46,7 @@ fn a_job_runs_from_submit_to_result() {
     assert_eq!(world.emit(job, "log", json!({})).unwrap_err().code, Code::Cancelled, "it is over");
 }
 
+/// ARCP §7.1.
 #[test]
 fn what_is_accepted_is_told_whole() {
     let mut world = World::new();
@@ -69,6 +71,7 @@ fn what_is_accepted_is_told_whole() {
     assert!(!plain.to_string().contains("null"), "null nowhere: {plain}");
 }
 
+/// ARCP §7.1, §7.5, §9.5, §12.
 #[test]
 fn a_submit_that_cannot_be_is_refused_by_its_code() {
     let mut world = World::new();
@@ -103,6 +106,7 @@ fn a_submit_that_cannot_be_is_refused_by_its_code() {
     assert_eq!(world.runtime.jobs(), 0, "nothing is left of them");
 }
 
+/// ARCP §6.2.
 #[test]
 fn features_that_were_not_negotiated_are_not_used() {
     let mut world = World::new();
@@ -133,6 +137,7 @@ fn features_that_were_not_negotiated_are_not_used() {
     assert_eq!((&frames[0]["payload"]["kind"], &frames[0]["event_seq"]), (&json!("log"), &json!(1)));
 }
 
+/// ARCP §8.2, §9.6.
 #[test]
 fn bodies_that_make_no_sense_are_the_agents_own_fault_and_emit_nothing() {
     let mut world = World::new();
@@ -160,6 +165,7 @@ fn bodies_that_make_no_sense_are_the_agents_own_fault_and_emit_nothing() {
     assert_eq!(world.runtime.budget(job), r#"{"USD":1}"#);
 }
 
+/// ARCP §7.3, §7.4.
 #[test]
 fn jobs_fail_time_out_and_are_cancelled() {
     let mut world = World::new();
@@ -219,6 +225,7 @@ fn far_deadlines_are_far() {
     assert_eq!(world.runtime.emit(job, "log", "{}", world.now_us).unwrap_err().code, Code::Timeout);
 }
 
+/// ARCP §6.6, §7.4, §7.6.
 #[test]
 fn cancelling_is_for_the_submitting_session_and_who_may_not_see_a_job_knows_of_none() {
     let mut world = World::new();
@@ -233,6 +240,7 @@ fn cancelling_is_for_the_submitting_session_and_who_may_not_see_a_job_knows_of_n
     assert!(count(&world.take(root)).contains_key("job.cancelled"));
 }
 
+/// ARCP §6.6.
 #[test]
 fn lists_show_ones_own_jobs_page_by_page_while_jobs_come_and_go() {
     let mut world = World::new();
@@ -307,6 +315,7 @@ fn lists_show_ones_own_jobs_page_by_page_while_jobs_come_and_go() {
     }
 }
 
+/// ARCP §7.6, §7.7, §8.3.
 #[test]
 fn a_subscriber_sees_what_was_and_what_comes_in_its_own_numbers() {
     let mut world = World::new();
@@ -351,6 +360,7 @@ fn a_subscriber_sees_what_was_and_what_comes_in_its_own_numbers() {
     assert_eq!(world.ask(late, "job.subscribe", json!({"job_id": id}))["payload"]["replayed"], false);
 }
 
+/// ARCP §7.6, §14.
 #[test]
 fn subscribing_is_for_ones_own_jobs_and_is_audited() {
     let mut world = World::with(|settings| settings.conceal_existence = false);
@@ -384,6 +394,7 @@ fn subscribing_is_for_ones_own_jobs_and_is_audited() {
     assert_eq!(world.refusal(other, "job.subscribe", json!({"job_id": id})), "JOB_NOT_FOUND");
 }
 
+/// ARCP §7.2.
 #[test]
 fn a_key_stands_for_one_job_of_one_principal() {
     let mut world = World::new();
@@ -441,6 +452,7 @@ fn a_key_stands_for_one_job_of_one_principal() {
     assert_eq!(world.started.len(), 3);
 }
 
+/// ARCP §6.5.
 #[test]
 fn acks_free_what_is_kept_and_never_more() {
     let mut world = World::new();
@@ -487,6 +499,7 @@ fn jobs_of_a_session_and_ended_jobs_are_bounded() {
     assert_eq!(world.runtime.jobs(), 5);
 }
 
+/// ARCP §11.
 #[test]
 fn the_trace_goes_to_the_agent_whole_and_to_others_as_its_id() {
     let mut world = World::new();

@@ -12,6 +12,7 @@ fn code(world: &mut World, job: JobKey, namespace: &str, target: &str) -> Option
     answer.err().map(|refusal| refusal.code)
 }
 
+/// ARCP §9.1, §9.3.
 #[test]
 fn what_the_lease_does_not_cover_is_denied() {
     let mut world = World::new();
@@ -44,6 +45,7 @@ fn what_the_lease_does_not_cover_is_denied() {
     assert_eq!(canonical.unwrap(), "/workspace/b", "what was looked at is what is to be used");
 }
 
+/// ARCP §9.2.
 #[test]
 fn a_glob_that_would_never_end_ends() {
     let mut world = World::new();
@@ -53,6 +55,7 @@ fn a_glob_that_would_never_end_ends() {
     assert_eq!(code(&mut world, job, "tool.call", &"a".repeat(4000)), Some(Code::PermissionDenied));
 }
 
+/// ARCP §9.7.
 #[test]
 fn models_are_free_unless_the_lease_or_the_runtime_says_otherwise() {
     let mut world = World::new();
@@ -69,6 +72,7 @@ fn models_are_free_unless_the_lease_or_the_runtime_says_otherwise() {
     assert_eq!(code(&mut strict, job, "model.use", "any/model"), Some(Code::PermissionDenied));
 }
 
+/// ARCP §9.6.
 #[test]
 fn costs_are_counted_exactly_and_an_exhausted_budget_stops_operations() {
     let mut world = World::new();
@@ -111,6 +115,7 @@ fn costs_are_counted_exactly_and_an_exhausted_budget_stops_operations() {
     assert_eq!(code(&mut world, empty, "tool.call", "t"), Some(Code::BudgetExhausted));
 }
 
+/// ARCP §9.5, §14.
 #[test]
 fn a_lease_ends_on_time_and_takes_its_job_along() {
     let mut world = World::new();
@@ -173,6 +178,7 @@ fn with_credential(change: impl FnOnce(&mut ixt_arcp::runtime::Settings)) -> (Wo
     (world, peer, job, id)
 }
 
+/// ARCP §9.8, §14.
 #[test]
 fn credentials_are_the_submitters_alone() {
     let (mut world, peer, job, id) = with_credential(|_| {});
@@ -201,6 +207,7 @@ fn credentials_are_the_submitters_alone() {
     assert!(world.runtime.rotate(job, "cred_2", Secret::new("x"), world.now_us).is_err());
 }
 
+/// ARCP §9.8.
 #[test]
 fn every_end_revokes_and_what_fails_is_tried_again() {
     let (mut world, peer, job, id) = with_credential(|_| {});
@@ -225,6 +232,7 @@ fn every_end_revokes_and_what_fails_is_tried_again() {
     assert!(!revoke(&mut world));
 }
 
+/// ARCP §9.8, §14.
 #[test]
 fn what_cannot_be_revoked_is_told_to_the_audit() {
     let (mut world, _, job, _) = with_credential(|_| {});
@@ -238,6 +246,7 @@ fn what_cannot_be_revoked_is_told_to_the_audit() {
     assert_eq!(found.len(), 1);
 }
 
+/// ARCP §9.8.
 #[test]
 fn a_job_without_its_credentials_is_none() {
     let mut world = World::with(|settings| settings.credentials = true);

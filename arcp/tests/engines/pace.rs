@@ -23,6 +23,7 @@ fn ready(world: &mut World, job: JobKey) -> bool {
     found.map(|place| world.wanted.remove(place)).is_some()
 }
 
+/// ARCP §6.5.
 #[test]
 fn an_agent_waits_for_a_reader_and_goes_on_when_it_has_read() {
     let mut world = World::new();
@@ -45,6 +46,7 @@ fn an_agent_waits_for_a_reader_and_goes_on_when_it_has_read() {
     assert_eq!(frames.len(), 1024);
 }
 
+/// ARCP §6.5.
 #[test]
 fn a_sleeping_reader_holds_an_agent_up_for_a_while_and_memory_never() {
     let mut world = World::with(|settings| settings.max_log = 1 << 20);

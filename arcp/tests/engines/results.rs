@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::world::{World, fields};
 
+/// ARCP §8.4.
 #[test]
 fn parts_come_in_order_and_are_put_together() {
     let mut world = World::new();
@@ -36,6 +37,7 @@ fn parts_come_in_order_and_are_put_together() {
     assert_eq!(summary.as_deref(), Some("3 parts"));
 }
 
+/// ARCP §8.4.
 #[test]
 fn on_the_wire_a_stream_keeps_its_encoding() {
     let mut world = World::new();
@@ -91,6 +93,7 @@ fn mixed(parts: &[(bool, &[u8])]) -> (Vec<serde_json::Value>, Vec<Code>, Vec<u8>
     (encodings, refused, bytes)
 }
 
+/// ARCP §8.4.
 #[test]
 fn text_in_a_stream_of_bytes_is_bytes() {
     let (encodings, refused, bytes) = mixed(&[(false, b"plain "), (true, b"text "), (false, b"\xff")]);
@@ -98,6 +101,7 @@ fn text_in_a_stream_of_bytes_is_bytes() {
     assert_eq!((refused, bytes), (vec![], b"plain text \xff".to_vec()));
 }
 
+/// ARCP §8.4.
 #[test]
 fn bytes_in_a_stream_of_text_are_refused_and_it_goes_on() {
     let (encodings, refused, bytes) =
@@ -107,6 +111,7 @@ fn bytes_in_a_stream_of_text_are_refused_and_it_goes_on() {
     assert_eq!(bytes, b"one two");
 }
 
+/// ARCP §8.4, §14.
 #[test]
 fn too_large_a_part_or_result_ends_the_job() {
     for (parts, size) in [(1, 600 << 10), (5, 500)] {
@@ -130,6 +135,7 @@ fn too_large_a_part_or_result_ends_the_job() {
     }
 }
 
+/// ARCP §6.2, §8.4.
 #[test]
 fn who_knows_no_parts_gets_the_result_in_one_piece() {
     let mut world = World::with(|settings| settings.max_body = 1000);

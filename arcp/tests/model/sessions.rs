@@ -447,11 +447,13 @@ fn run(steps: &[Step], store: bool) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
+    /// ARCP §6.3, §8.3.
     #[test]
     fn sessions_lose_nothing_in_memory(steps in prop::collection::vec(step(), 1..150)) {
         run(&steps, false);
     }
 
+    /// ARCP §6.3, §8.3.
     #[test]
     fn sessions_lose_nothing_over_a_slow_store(steps in prop::collection::vec(step(), 1..150)) {
         run(&steps, true);

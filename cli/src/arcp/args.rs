@@ -289,10 +289,13 @@ pub(crate) fn pair(entry: &str) -> Result<(String, String), String> {
 #[derive(Debug, Args)]
 pub(crate) struct Conform {
     /// The runtime: ws://host:port/arcp, or wss://…
-    #[arg(value_name = "URL")]
-    pub(crate) url: String,
+    #[arg(value_name = "URL", required_unless_present = "list")]
+    pub(crate) url: Option<String>,
     #[command(flatten)]
     pub(crate) who: Who,
+    /// Print the checks, and make none
+    #[arg(long)]
+    pub(crate) list: bool,
     /// A token of another principal, for checks of what one may not do about the other's jobs
     #[arg(long, value_name = "TOKEN", env = "IXT_ARCP_OTHER_TOKEN", hide_env_values = true)]
     pub(crate) other_token: Option<String>,

@@ -444,6 +444,7 @@ fn everything_is_there_again_from_memory() {
     everything_is_there_again::<Memory>();
 }
 
+/// ARCP §6.3.
 #[test]
 fn everything_is_there_again_from_sqlite() {
     everything_is_there_again::<Sqlite>();
@@ -493,6 +494,7 @@ fn a_key_outlives_its_job_in_memory() {
     a_key_outlives_its_job::<Memory>();
 }
 
+/// ARCP §7.2.
 #[test]
 fn a_key_outlives_its_job_in_sqlite() {
     a_key_outlives_its_job::<Sqlite>();
@@ -547,6 +549,7 @@ fn a_credential_outlives_its_job_in_memory() {
     a_credential_outlives_its_job::<Memory>();
 }
 
+/// ARCP §9.8, §14.
 #[test]
 fn a_credential_outlives_its_job_in_sqlite() {
     a_credential_outlives_its_job::<Sqlite>();

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::check::{Verdict, checks, failed, holds};
+use super::peer::job;
 use super::trial::{Trial, log};
 
 checks! {
@@ -23,6 +24,7 @@ checks! {
     "8.4" Should text_is_utf8 tried "`encoding: utf8` for text";
     "8.4" Must no_result_beside_chunks tried "no inline result in a job.result with parts, and `result_id` in it";
     "11" Must trace_is_forwarded tried "the trace of a submit in its job and in what it delegates";
+    "11" Must trace_reaches_tools ("it is between the runtime and tool servers") "the trace of a job in the requests to tool servers";
     "12" Says malformed_refused tried "INVALID_REQUEST for what is no frame";
     "12" Says unknown_type_refused tried "INVALID_REQUEST for a type that there is not";
     "12" Says wrong_fields_refused tried "INVALID_REQUEST for a payload whose fields are not what they are to be";
@@ -31,7 +33,9 @@ checks! {
     "12" Says internal_is_retryable seen "`retryable: true` in INTERNAL_ERROR";
     "12" Must hopeless_is_not_retryable seen "`retryable: false` in LEASE_EXPIRED and BUDGET_EXHAUSTED";
     "14" Should chunks_are_capped tried "INTERNAL_ERROR for a part of a result that is far too large";
+    "14" Should results_are_capped ("it would take as many bytes as a runtime allows, and more") "INTERNAL_ERROR for a streamed result that is far too large as a whole";
     "14" Should sessions_are_capped ("that many sessions would burden the runtime") "so many sessions of one principal and no more";
+    "14" Should idle_sessions_may_end ("how long a runtime waits is its own matter") "an end of sessions that say nothing but heartbeats for long";
     "14" Should subscriptions_are_logged ("it is in the runtime's log") "subscriber, job, its principal and the decision in the log";
 }
 
@@ -200,8 +204,8 @@ async fn trace_is_forwarded(trial: &Trial) -> Verdict {
         Ok(accepted) => accepted,
         Err(refused) => return Err(failed(format!("it was refused: {}", refused))),
     };
-    let id = accepted["payload"]["job_id"].as_str().unwrap_or_default().to_owned();
-    let job = super::peer::Job { id: id.clone(), opened: accepted };
+    let job = job(accepted)?;
+    let id = &job.id;
     peer.ended(&job).await?;
     let listed = peer.get("session.list_jobs", json!({"limit": 1000}), "session.jobs").await?;
     let jobs = listed["payload"]["jobs"].as_array().cloned().unwrap_or_default();
@@ -243,13 +247,7 @@ async fn unknown_type_refused(trial: &Trial) -> Verdict {
 
 async fn wrong_fields_refused(trial: &Trial) -> Verdict {
     let mut peer = trial.welcomed().await?;
-    for payload in [
-        json!({}),
-        json!({"agent": 7}),
-        json!({"agent": ""}),
-        json!({"agent": "Not A Name!"}),
-        json!({"agent": "conform", "lease_request": "all"}),
-    ] {
+    for payload in [json!({}), json!({"agent": 7}), json!({"agent": ""}), json!({"agent": "Not A Name!"})] {
         peer.denied("job.submit", payload, "job.accepted", &["INVALID_REQUEST"]).await?;
     }
     Ok(())

@@ -9,34 +9,51 @@ use super::session::entry;
 use super::trial::Trial;
 
 checks! {
+    "9.1" Must delegation_needs_a_grant tried "PERMISSION_DENIED for a delegation in a job whose lease has no `agent.delegate`";
     "9.2" Says malformed_lease_refused tried "INVALID_REQUEST for a lease that is none";
     "9.3" Must lease_is_enforced tried "PERMISSION_DENIED for a tool that the lease does not cover";
-    "9.3" Must lease_allows tried "what the lease covers goes through";
+    "9.3" Says lease_allows tried "what the lease covers goes through";
     "9.3" Must no_lease_allows_nothing tried "PERMISSION_DENIED for a tool in a job without a lease";
     "9.4" Must delegation_cannot_expand tried "LEASE_SUBSET_VIOLATION for a child with more than its parent has";
     "9.4" Must delegation_within_budget tried "LEASE_SUBSET_VIOLATION for a child with more than is left of the budget";
     "9.4" Must delegation_within_time tried "LEASE_SUBSET_VIOLATION for a child that would outlive its parent's lease";
     "9.4" Must delegation_within_models tried "LEASE_SUBSET_VIOLATION for a child with models that its parent has not";
+    "9.4" Says child_inherits_expiry ("no frame says when a child's lease ends, and its parent's ends with it") "a child without `expires_at` has its parent's";
     "9.5" Must expiry_is_utc tried "INVALID_REQUEST for an `expires_at` that is not UTC, or no time";
     "9.5" Must expiry_is_ahead tried "INVALID_REQUEST for an `expires_at` that is past";
     "9.5" Must expired_lease_ends_job tried "job.error LEASE_EXPIRED with `final_status: error` when the lease has ended";
+    "9.5" Must clients_resubmit ("it is about clients") "a cancel and another submit where a lease is to last longer";
     "9.6" Says malformed_budget_refused tried "INVALID_REQUEST for an amount that is none";
     "9.6" Must budget_is_enforced tried "BUDGET_EXHAUSTED for a call when nothing is left";
     "9.6" Should exhaustion_is_a_tool_result tried "the agent may go on: the refusal is a tool_result";
     "9.6" Says negative_cost_counts_nothing tried "a negative cost gives nothing back";
     "9.6" Says currencies_are_apart tried "what is spent of one currency leaves the other as it is";
+    "9.6" Must any_exhausted_budget_stops tried "BUDGET_EXHAUSTED for a call when nothing is left of one currency, whatever is left of others";
     "9.6" Should upstream_errors_are_translated ("it is between the runtime and an upstream") "BUDGET_EXHAUSTED for the upstream's own error";
+    "9.6" Should remaining_is_told ("it is about budgets that an upstream counts") "cost.budget.remaining, whichever side counts";
     "9.7" Must models_are_enforced tried "PERMISSION_DENIED for a model that the lease does not cover";
     "9.7" Must no_models_without_lease ("a setting of the runtime decides it") "no model at all where the lease names none, if the runtime is set so";
+    "9.7" Should models_are_in_credentials ("it is between the runtime and an upstream") "the models of a lease in the credential as well";
     "9.8" Must credentials_are_whole seen "`id`, `scheme`, `value` and `endpoint` in each credential";
     "9.8" Must credentials_are_of_one_job seen "no `value` in two jobs";
     "9.8" Must credentials_are_not_told seen "no `value` in lists and to subscribers";
     "9.8" Must credentials_are_revoked ("it is between the runtime and an upstream") "each credential revoked at the end of its job, and again until that worked";
+    "9.8" Must failed_revocations_are_logged ("it is in the runtime's log") "each credential that could not be revoked in the log";
+    "9.8" Must rotated_values_are_revoked ("it is between the runtime and an upstream") "the value before a rotation revoked promptly";
+    "9.8" Must child_credentials_are_bounded ("it is between the runtime and an upstream") "credentials of a child within its lease, and none that outlives it";
+    "9.8" Must unknown_schemes_ignored ("it is about clients") "credentials of an unknown scheme left alone";
+    "9.8" Must credentials_stay_at_their_endpoint ("it is about agents") "a credential presented at its `endpoint` alone";
+    "9.8" Must clients_forget_credentials ("it is about clients") "no credential kept beyond its job, and nothing read from a constraint that is not there";
     "9.8" Must rotation_is_told tried "status `credential_rotated` with `id` and `value`";
     "9.8" Must rotation_is_told_to_the_submitter_alone tried "no `value` of a rotation for a subscriber";
     "9.8" Should credentials_are_constrained ("it is between the runtime and an upstream") "what the lease says, as far as the upstream can";
     "10" Says delegation_runs tried "the child runs, as a job with `parent_job_id`, and a `delegate` event tells of it";
+    "10" Must delegation_is_bounded ("the checks of 9.4 are about it") "no more budget and no more time for a child than its parent has left";
     "14" Must expiry_on_a_steady_clock ("the runtime's clock would have to be set") "no lease ends sooner or later as the clock is set";
+    "14" Should expiry_has_a_small_grace ("a client cannot tell a grace from the way of its frames") "about a second of grace when a lease ends";
+    "14" Must strong_budgets_are_measured ("it is between the runtime and its tools") "costs measured where they arise, where a budget has to hold against its agent";
+    "14" Must credentials_are_encrypted ("what encrypts may stand before the runtime, and a loopback needs nothing") "credentials over encrypted transports alone";
+    "14" Must revocation_is_durable ("it is between the runtime, its disk and an upstream") "credentials revoked after a restart too, and told to operators where they cannot be";
     "14" Should expiries_are_logged ("it is in the runtime's log") "each expiry in the log";
 }
 
@@ -44,6 +61,14 @@ checks! {
 async fn under(trial: &Trial, peer: &mut Peer, lease: Value, steps: Value) -> Result<Ended, Stop> {
     let job = trial.job(peer, steps, json!({"lease_request": lease})).await?;
     peer.ended(&job).await
+}
+
+async fn delegation_needs_a_grant(trial: &Trial) -> Verdict {
+    let mut peer = trial.welcomed().await?;
+    let child = json!({"agent": trial.agent(&peer)?, "input": {"steps": []}, "lease_request": {}});
+    let lease = json!({"tool.call": ["*"]});
+    let ended = under(trial, &mut peer, lease, json!([{"delegate": child}])).await?;
+    refusal_of(&ended, "PERMISSION_DENIED")
 }
 
 async fn refused_lease(trial: &Trial, more: Value) -> Verdict {
@@ -59,7 +84,7 @@ async fn refused_lease(trial: &Trial, more: Value) -> Verdict {
 }
 
 async fn malformed_lease_refused(trial: &Trial) -> Verdict {
-    for lease in [json!({"fs.read": "/all"}), json!({"fs.read": [7]}), json!([])] {
+    for lease in [json!({"fs.read": "/all"}), json!({"fs.read": [7]}), json!([]), json!("all")] {
         refused_lease(trial, json!({"lease_request": lease})).await?;
     }
     Ok(())
@@ -230,6 +255,15 @@ async fn currencies_are_apart(trial: &Trial) -> Verdict {
     let ended = under(trial, &mut peer, lease, steps).await?;
     holds!(ended.calls() == [None, None], "the calls came to {:?}", ended.calls());
     Ok(())
+}
+
+async fn any_exhausted_budget_stops(trial: &Trial) -> Verdict {
+    let mut peer = trial.welcomed().await?;
+    peer.needs("cost.budget")?;
+    let lease = json!({"tool.call": ["*"], "cost.budget": ["USD:1.00", "credits:10"]});
+    let steps = json!([cost(10.0, "credits"), {"call": "a.tool"}]);
+    let ended = under(trial, &mut peer, lease, steps).await?;
+    refusal_of(&ended, "BUDGET_EXHAUSTED")
 }
 
 async fn models_are_enforced(trial: &Trial) -> Verdict {

@@ -27,6 +27,7 @@ use self::trial::{Target, Trial};
 use self::wire::Wire;
 use super::args::Conform;
 use super::connect::{tls, token};
+use crate::files::about;
 
 /// All checks, in the order of the draft.
 fn checks() -> Vec<&'static Check> {
@@ -34,8 +35,19 @@ fn checks() -> Vec<&'static Check> {
 }
 
 pub(super) async fn run(options: &Conform) -> io::Result<ExitCode> {
+    let chosen: Vec<&Check> = checks().into_iter().filter(|check| is_chosen(check, &options.only)).collect();
+    for wanted in &options.only {
+        if !checks().iter().any(|check| is_chosen(check, std::slice::from_ref(wanted))) {
+            let unknown = format!("--only {wanted}: no check or section is called that");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, unknown));
+        }
+    }
+    let Some(url) = options.url.clone().filter(|_| !options.list) else {
+        report::list(&chosen, options.format)?;
+        return Ok(ExitCode::SUCCESS);
+    };
     let target = Rc::new(Target {
-        url: options.url.clone(),
+        url,
         token: token(&options.who)?,
         other: options.other_token.clone(),
         tls: tls(&options.who)?,
@@ -45,13 +57,7 @@ pub(super) async fn run(options: &Conform) -> io::Result<ExitCode> {
     let wire = Rc::new(Wire::default());
     wire.hide(&target.token);
     wire.hide(target.other.as_deref().unwrap_or_default());
-    let chosen: Vec<&Check> = checks().into_iter().filter(|check| is_chosen(check, &options.only)).collect();
-    if chosen.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "--only: no check or section is called that",
-        ));
-    }
+    reached(&target, &wire).await?;
     let mut report = Report::new(&target.url, options.format);
     for check in &chosen {
         if let Run::Tried(run) = check.run {
@@ -82,6 +88,24 @@ pub(super) async fn run(options: &Conform) -> io::Result<ExitCode> {
     let failed = report.print(&chosen)?;
     let is_broken = failed.iter().any(|level| options.strict || *level != Level::Should);
     Ok(if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// That there is a runtime, and that it takes the token: else each check would say the same again.
+async fn reached(target: &Rc<Target>, wire: &Rc<Wire>) -> io::Result<()> {
+    let trial = Trial::new(Rc::clone(target), Rc::clone(wire));
+    let why = match trial.connected().await {
+        Err(Stop::Failed(why) | Stop::Skipped(why)) => Some(why),
+        // What else is wrong with a hello, its checks say.
+        Ok(mut peer) => match peer.hello(Some(trial.token()), &[], None).await {
+            Ok(Err(refused)) => Some(format!("hello was refused: {refused}")),
+            Ok(Ok(())) | Err(_) => None,
+        },
+    };
+    wire.take();
+    match why {
+        None => Ok(()),
+        Some(why) => Err(about(&target.url, wire.shown(&why))),
+    }
 }
 
 /// Whether a check, or its section, is among those that are asked for; all are, where none is.

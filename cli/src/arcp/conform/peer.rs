@@ -13,6 +13,9 @@ use super::check::{Stop, failed, holds, skipped};
 use super::clock::now;
 use super::wire::{From, Wire};
 
+/// How many times the patience with one answer is the patience with all that comes before it.
+const MOST: u32 = 20;
+
 /// The code by which a request was refused.
 type Refused = String;
 
@@ -37,6 +40,8 @@ pub(super) struct Peer {
     /// What came while something else was waited for.
     kept: VecDeque<Value>,
     over: bool,
+    /// Whether it says nothing of itself, and lets pings go unanswered.
+    is_silent: bool,
     said: u64,
     pub(super) session: Option<String>,
     pub(super) welcome: Value,
@@ -56,6 +61,7 @@ impl Peer {
             come: VecDeque::new(),
             kept: VecDeque::new(),
             over: false,
+            is_silent: false,
             said: 0,
             session: None,
             welcome: Value::Null,
@@ -143,7 +149,7 @@ impl Peer {
                 if frame["event_seq"].is_u64() && frame["type"] != "session.ping" {
                     self.last = frame["event_seq"].as_u64().unwrap_or(self.last);
                 }
-                if frame["type"] == "session.ping" {
+                if frame["type"] == "session.ping" && !self.is_silent {
                     let pong = json!({"ping_nonce": frame["payload"]["nonce"], "received_at": now()});
                     self.say("session.pong", pong).await?;
                 }
@@ -184,6 +190,11 @@ impl Peer {
         }
     }
 
+    /// From now on it lets pings go unanswered, as a client does that hangs.
+    pub(super) fn fall_silent(&mut self) {
+        self.is_silent = true;
+    }
+
     /// Whether the connection has ended.
     pub(super) fn is_over(&self) -> bool {
         self.over && self.come.is_empty()
@@ -197,11 +208,16 @@ impl Peer {
             return Ok(frame);
         }
         let mut until = Instant::now() + self.patience;
+        // Whatever comes: what is not there after so long never will be.
+        let at_last = Instant::now() + self.patience * MOST;
         loop {
-            match self.read(until).await? {
+            match self.read(until.min(at_last)).await? {
                 Some(frame) if wanted(&frame) => return Ok(frame),
                 Some(frame) => {
-                    until = Instant::now() + self.patience;
+                    // A runtime that has nothing to say has heartbeats to say, for ever.
+                    if !matches!(frame["type"].as_str(), Some("session.ping" | "session.pong")) {
+                        until = Instant::now() + self.patience;
+                    }
                     self.kept.push_back(frame);
                 }
                 None if self.over => return Err(failed(format!("the connection ended before {what}"))),
@@ -314,7 +330,8 @@ impl Peer {
     }
 }
 
-fn job(opened: Value) -> Result<Job, Stop> {
+/// The job that an answer is about.
+pub(super) fn job(opened: Value) -> Result<Job, Stop> {
     let id = opened["payload"]["job_id"].as_str().or(opened["job_id"].as_str());
     let id = id.ok_or_else(|| failed("an answer without `job_id`"))?.to_owned();
     Ok(Job { id, opened })
@@ -353,6 +370,11 @@ impl Ended {
             .filter(|payload| payload["kind"] == kind)
             .map(|payload| &payload["body"])
             .collect()
+    }
+
+    /// The messages of its log.
+    pub(super) fn messages(&self) -> Vec<&str> {
+        self.bodies("log").iter().filter_map(|body| body["message"].as_str()).collect()
     }
 
     /// What came of its calls, in order: the code of an error, or nothing.

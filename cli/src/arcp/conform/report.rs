@@ -6,9 +6,47 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
-use super::check::{Check, Level};
+use super::check::{Check, Level, Run};
 use crate::arcp::args::Format;
 use crate::style;
+
+/// Prints checks that nobody made.
+pub(super) fn list(checks: &[&Check], format: Format) -> io::Result<()> {
+    let how = |check: &Check| match check.run {
+        Run::Tried(_) => ("tried", None),
+        Run::Seen => ("seen", None),
+        Run::Unseen(why) => ("unseen", Some(why)),
+    };
+    let mut out = anstream::stdout().lock();
+    match format {
+        Format::Text => {
+            for check in checks {
+                let (how, why) = how(check);
+                let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+                let (section, level) = (check.section, check.level.name());
+                writeln!(
+                    out,
+                    "§{section:<6} {level:<6}  {how:<6}  {:<40}  {}{why}",
+                    name(check),
+                    check.expected
+                )?;
+            }
+            Ok(())
+        }
+        Format::Json => {
+            let all: Vec<_> = checks
+                .iter()
+                .map(|check| {
+                    let (how, why) = how(check);
+                    json!({"section": check.section, "level": check.level.name(), "name": name(check),
+                        "expected": check.expected, "how": how, "why": why})
+                })
+                .collect();
+            writeln!(out, "{:#}", json!(all))
+        }
+        Format::Junit => Err(io::Error::new(io::ErrorKind::InvalidInput, "--list is text or json")),
+    }
+}
 
 pub(super) enum Outcome {
     Passed,

@@ -1,4 +1,4 @@
-//! Keeps a session going: its connections, one after the other.
+//! Keeps a session going: its connections, one after the other, each a resume and no subscription (ARCP §§6.3, 7.7).
 
 use std::sync::Arc;
 use std::time::Duration;
