@@ -187,7 +187,8 @@ def marks(side: Side, measure: str, *options: str, settle: float = 0.3) -> dict[
     with serving(side, *options) as runtime:
         client = Client(side, "client", runtime.url, measure)
         for figure in client:
-            time.sleep(settle)
+            # The first one is before anything has happened.
+            time.sleep(settle if seen else 0.3)
             seen[str(figure["mark"])] = runtime.resident
             client.go_on()
     return seen
