@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp test-matrix test-survival test-interop bench-rpc test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp test-matrix test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -107,7 +107,7 @@ $(COUNTS):
 	@mkdir -p $@
 
 test-rust: toolchain | $(COUNTS)
-	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench --exclude ixt-bench-rpc \
+	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench --exclude ixt-bench-arcp --exclude ixt-bench-rpc \
 		--exclude ixt-bindgen --exclude ixt-kotlin --all-features \
 		-- --show-output 2>&1 | tee $(COUNTS)/rust.log
 
@@ -222,7 +222,7 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 
@@ -299,6 +299,11 @@ bench-rpc: build ## calls between two processes, against tonic, grpc-go and grpc
 	$(PY) -m pip install --quiet --disable-pip-version-check -r benches/rpc/python/requirements.txt
 	$(PY) benches/calls.py --rust $(RELEASE)/ixt-bench-rpc --go "env IXT=$(RELEASE)/ixt $(BUILD)/bench-rpc-go" \
 		--python "$(PY) benches/rpc/python/bench.py --host $(RELEASE)/ixt" --markdown docs/benchmarks.md --plot docs/calls.svg
+
+bench-arcp: toolchain $(INTEROP)/.installed ## ARCP against the official Python SDK, side by side; writes docs/benchmarks.md
+	cargo build --release --locked -p ixt-bench-arcp
+	$(PYTHON) benches/arcp.py --ours $(RELEASE)/ixt-bench-arcp \
+		--python "$(INTEROP)/bin/python benches/arcp/python/bench.py" --markdown docs/benchmarks.md --plot docs/arcp.svg $(FLAGS)
 
 clean: ## remove what was built
 	cargo clean

@@ -59,7 +59,12 @@ impl<'a> Envelope<'a> {
     /// says.
     pub fn read(frame: &'a [u8], limits: FrameLimits) -> Result<Self, Refusal> {
         json::check(frame, limits.max_frame, limits.max_depth)?;
-        serde_json::from_slice(frame).map_err(|error| Refusal::of_json("frame", &error))
+        // Text that is known to be text is not looked at again, string by string.
+        let read = match std::str::from_utf8(frame) {
+            Ok(frame) => serde_json::from_str(frame),
+            Err(_) => serde_json::from_slice(frame),
+        };
+        read.map_err(|error| Refusal::of_json("frame", &error))
     }
 
     /// The payload as what a message of this kind carries.
@@ -201,9 +206,9 @@ impl<'a> Head<'a> {
         out.extend_from_slice(b"{\"arcp\":\"");
         out.extend_from_slice(VERSION.as_bytes());
         out.extend_from_slice(b"\",\"id\":");
-        put(&self.id, out);
+        put_text(self.id, out);
         out.extend_from_slice(b",\"type\":");
-        put(&self.kind, out);
+        put_text(self.kind, out);
         for (name, value) in
             [("session_id", self.session_id), ("job_id", self.job_id), ("trace_id", self.trace_id)]
         {
@@ -211,7 +216,7 @@ impl<'a> Head<'a> {
                 out.extend_from_slice(b",\"");
                 out.extend_from_slice(name.as_bytes());
                 out.extend_from_slice(b"\":");
-                put(&value, out);
+                put_text(value, out);
             }
         }
         if let Some(sequence) = self.event_seq {
@@ -227,9 +232,31 @@ pub(crate) fn put(value: &impl Serialize, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, value);
 }
 
+/// The same of text. Ids and names have nothing to escape: that is seen in one look, and they are copied as they are.
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    let plain = |byte| (byte >= b' ') & (byte != b'"') & (byte != b'\\');
+    if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        put(&text, out);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_written_as_serde_writes_it() {
+        for code in 0..=0x1ff {
+            let text = format!("a{}b", char::from_u32(code).unwrap());
+            let mut out = Vec::new();
+            put_text(&text, &mut out);
+            assert_eq!(out, serde_json::to_vec(&text).unwrap(), "{text:?}");
+        }
+    }
 
     fn read(frame: &str) -> Result<Envelope<'_>, Refusal> {
         Envelope::read(frame.as_bytes(), FrameLimits::default())

@@ -78,11 +78,15 @@ impl Ulid {
     }
 
     fn write<const N: usize>(self, text: &mut ArrayString<N>) {
-        for place in (0..ULID_LEN).rev() {
-            let digit = usize::try_from(self.0 >> (5 * place) & 31).unwrap_or(0);
-            // Every digit is below 32, and the text has room for all.
-            let _ = text.try_push(DIGITS.get(digit).copied().map_or('0', char::from));
+        let (mut digits, mut rest) = ([b'0'; ULID_LEN], self.0);
+        for digit in digits.iter_mut().rev() {
+            // Every one is below 32.
+            let value = usize::try_from(rest & 31).unwrap_or(0);
+            *digit = DIGITS.get(value).copied().unwrap_or(b'0');
+            rest >>= 5;
         }
+        // The text has room for all.
+        let _ = text.try_push_str(std::str::from_utf8(&digits).unwrap_or_default());
     }
 }
 

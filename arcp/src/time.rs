@@ -130,27 +130,36 @@ impl Timestamp {
     }
 
     /// Both are as long as what is written into them, so nothing is cut.
-    fn write<const N: usize>(self, text: &mut ArrayString<N>, fraction: u32) {
+    fn write<const N: usize>(self, text: &mut ArrayString<N>, fraction: usize) {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
         let of_day = self.0.rem_euclid(DAY);
         let seconds = of_day / SECOND;
         let parts = [
-            (year, 4, '-'),
-            (month, 2, '-'),
-            (day, 2, 'T'),
-            (seconds / 3_600, 2, ':'),
-            (seconds / 60 % 60, 2, ':'),
-            (seconds % 60, 2, '.'),
-            (of_day % SECOND / 10_i64.pow(6 - fraction), fraction, 'Z'),
+            (year, 4, b'-'),
+            (month, 2, b'-'),
+            (day, 2, b'T'),
+            (seconds / 3_600, 2, b':'),
+            (seconds / 60 % 60, 2, b':'),
+            (seconds % 60, 2, b'.'),
+            (of_day % SECOND / if fraction == 3 { 1000 } else { 1 }, fraction, b'Z'),
         ];
+        let mut written = [0; 27];
+        let mut rest = written.iter_mut();
         for (value, width, end) in parts {
-            for place in (0..width).rev() {
-                let digit = value / 10_i64.pow(place) % 10;
+            let mut value = u32::try_from(value).unwrap_or(0);
+            let mut digits = [0; 6];
+            for digit in &mut digits {
                 // A digit is one of ten.
-                let _ = text.try_push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+                *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+                value /= 10;
             }
-            let _ = text.try_push(end);
+            for (byte, place) in digits.into_iter().take(width).rev().chain([end]).zip(rest.by_ref()) {
+                *place = byte;
+            }
         }
+        let left = rest.len();
+        let written = written.get(..written.len() - left).unwrap_or_default();
+        let _ = text.try_push_str(std::str::from_utf8(written).unwrap_or_default());
     }
 }
 

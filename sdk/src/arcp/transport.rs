@@ -81,6 +81,10 @@ pub(super) enum Writer {
 const MAX_FRAME: usize = 16 << 20;
 /// Frames that are read at once.
 const BATCH: usize = 256;
+/// Bytes that are read at once. The library clears as many before each read, and keeps them as long as the connection
+/// lives: few on a runtime's side, which has many connections and is mostly told little.
+const READ: usize = 16 << 10;
+pub(super) const READ_REQUESTS: usize = 4 << 10;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -140,7 +144,7 @@ impl Transport {
             Box::new(stream)
         };
         let (socket, _) =
-            tokio_tungstenite::client_async_with_config(request, stream, Some(config())).await?;
+            tokio_tungstenite::client_async_with_config(request, stream, Some(config(READ))).await?;
         Ok(Self::of(socket))
     }
 
@@ -164,8 +168,9 @@ impl Transport {
     }
 }
 
-pub(super) fn config() -> WebSocketConfig {
+pub(super) fn config(read: usize) -> WebSocketConfig {
     WebSocketConfig::default()
+        .read_buffer_size(read)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME))
         .write_buffer_size(64 << 10)
@@ -250,14 +255,21 @@ async fn read_line(reader: &mut (dyn AsyncBufRead + Send + Unpin), line: &mut Ve
     }
 }
 
+/// A frame as a message: the engines write text, and what others push is made to be.
+fn text(frame: &[u8]) -> Utf8Bytes {
+    match std::str::from_utf8(frame) {
+        Ok(text) => text.to_owned().into(),
+        Err(_) => String::from_utf8_lossy(frame).into_owned().into(),
+    }
+}
+
 impl Writer {
     /// Writes frames, whole and at once.
     pub(super) async fn write(&mut self, frames: &mut Frames) -> Result<(), TransportError> {
         match self {
             Self::WebSocket(sink) => {
                 for frame in frames.iter() {
-                    let text = Utf8Bytes::from(String::from_utf8_lossy(frame).into_owned());
-                    sink.feed(Message::Text(text)).await?;
+                    sink.feed(Message::Text(text(frame))).await?;
                 }
                 sink.flush().await?;
                 frames.clear();

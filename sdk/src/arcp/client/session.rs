@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ixt_arcp::client::{Client as Engine, Event, Failure, JobInfo, RequestId, Settings};
 use ixt_arcp::{Code, Refusal, Secret};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::update::{Told, Update};
@@ -195,28 +196,10 @@ impl Core {
     /// while it waits, it loses nothing.
     pub(super) async fn deliver(&self) {
         loop {
-            let sender = {
-                let mut state = self.lock();
-                let Some((job, _)) = state.told.front() else { return };
-                match state.jobs.get(job).cloned() {
-                    Some(sender) => sender,
-                    None => {
-                        state.told.pop_front();
-                        continue;
-                    }
-                }
-            };
-            let permit = sender.reserve().await;
-            let mut state = self.lock();
-            let Some((job, told)) = state.told.pop_front() else { return };
-            let is_end = matches!(told, Told::Ended(..));
-            match permit {
-                Ok(permit) => permit.send(told),
-                Err(_) => drop(state.jobs.remove(&job)),
-            }
-            if is_end {
-                state.jobs.remove(&job);
-            }
+            let full = self.lock().hand_out();
+            let Some(full) = full else { return };
+            // Until there is room, or nobody reads it any more.
+            let _ = full.reserve().await;
         }
     }
 
@@ -295,6 +278,24 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// Hands out what is to be told, and gives the handle that has no room.
+    fn hand_out(&mut self) -> Option<mpsc::Sender<Told>> {
+        while let Some((job, told)) = self.told.pop_front() {
+            let Some(sender) = self.jobs.get(&job) else { continue };
+            let is_end = matches!(told, Told::Ended(..));
+            match sender.try_send(told) {
+                Ok(()) if !is_end => {}
+                Ok(()) | Err(TrySendError::Closed(_)) => drop(self.jobs.remove(&job)),
+                Err(TrySendError::Full(told)) => {
+                    let full = sender.clone();
+                    self.told.push_front((job, told));
+                    return Some(full);
+                }
+            }
+        }
+        None
     }
 
     fn open(&mut self, request: RequestId, info: JobInfo, credentials: Option<Secret>) {

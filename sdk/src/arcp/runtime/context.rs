@@ -159,7 +159,12 @@ impl JobContext {
     /// # Errors
     /// As [`emit`](Self::emit), which all of these are.
     pub async fn log(&self, level: &str, message: &str) -> Result<(), Refusal> {
-        self.emit("log", &json!({"level": level, "message": message})).await
+        #[derive(Serialize)]
+        struct Log<'a> {
+            level: &'a str,
+            message: &'a str,
+        }
+        self.emit("log", &Log { level, message }).await
     }
 
     /// What the agent thinks.

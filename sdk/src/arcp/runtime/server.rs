@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use super::Runtime;
 use crate::ServerTls;
-use crate::arcp::transport::{Bytes, Transport, config};
+use crate::arcp::transport::{Bytes, READ_REQUESTS, Transport, config};
 
 /// Why a runtime does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +108,7 @@ async fn upgrade(stream: TcpStream, tls: Option<ServerTls>, hosts: &[String]) ->
     };
     #[allow(clippy::result_large_err, reason = "the library's type")]
     let check = |request: &Request, response: Response| check(request, hosts).map(|()| response);
-    let socket = accept_hdr_async_with_config(stream, check, Some(config())).await.ok()?;
+    let socket = accept_hdr_async_with_config(stream, check, Some(config(READ_REQUESTS))).await.ok()?;
     Some(Transport::of(socket))
 }
 

@@ -2,6 +2,8 @@
 
 mod open;
 mod read;
+mod statement;
+mod told;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -84,9 +86,11 @@ impl Store for Sqlite {
                 .connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .doing("beginning a transaction")?;
+            let mut told = told::Told::default();
             for record in batches.iter().flat_map(|batch| &batch.records) {
-                write::record(&transaction, record)?;
+                write::record(&transaction, &mut told, record)?;
             }
+            told.finish(&transaction)?;
             transaction.commit().doing("committing")
         };
         write().map_err(|failed| failed.at(&self.path))

@@ -1,16 +1,13 @@
 //! Records into tables.
 
 use ixt_arcp::runtime::{Record, StoredJob, StoredKey, StoredSession};
-use rusqlite::{Connection, Params, named_params};
+use rusqlite::{Connection, named_params};
 
+use super::statement::{run, sql};
+use super::told::Told;
 use super::{Doing, Failed};
 
-/// A number without a sign as SQLite keeps it.
-const fn sql(number: u64) -> i64 {
-    number.cast_signed()
-}
-
-pub(super) fn record(connection: &Connection, record: &Record) -> Result<(), Failed> {
+pub(super) fn record(connection: &Connection, told: &mut Told, record: &Record) -> Result<(), Failed> {
     let run = |statement: &str, params: &[&dyn rusqlite::ToSql]| run(connection, statement, params);
     match record {
         Record::Event { job, number, class, payload } => run(
@@ -19,28 +16,9 @@ pub(super) fn record(connection: &Connection, record: &Record) -> Result<(), Fai
         )
         .map(drop)
         .doing("storing an event"),
-        Record::Told(session, told) => {
-            let session = sql(session.raw());
-            let (first, job) = (sql(told.first), sql(told.job.raw()));
-            let (from, count) = (sql(told.from), sql(told.count));
-            let extended = run(
-                "UPDATE told SET count = count + ?5 WHERE session = ?1 \
-                 AND first = (SELECT max(first) FROM told WHERE session = ?1) \
-                 AND first + count = ?2 AND job = ?3 AND start + count = ?4",
-                &[&session, &first, &job, &from, &count],
-            )
-            .doing("extending what a session is told")?;
-            if extended > 0 {
-                return Ok(());
-            }
-            run(
-                "INSERT INTO told (session, first, job, start, count) VALUES (?1, ?2, ?3, ?4, ?5)",
-                &[&session, &first, &job, &from, &count],
-            )
-            .map(drop)
-            .doing("storing what a session is told")
-        }
+        Record::Told(session, run) => told.add(connection, *session, run),
         Record::Acked(session, done) => {
+            told.settle(connection, *session)?;
             let (session, done) = (sql(session.raw()), sql(*done));
             run(
                 "INSERT INTO acked (session, done) VALUES (?1, ?2) \
@@ -57,6 +35,7 @@ pub(super) fn record(connection: &Connection, record: &Record) -> Result<(), Fai
         }
         Record::Session(stored) => session(connection, stored).doing("storing a session"),
         Record::SessionEnded(session) => {
+            told.settle(connection, *session)?;
             for table in ["sessions", "told", "acked", "follows"] {
                 let delete = format!("DELETE FROM {table} WHERE session = ?1");
                 run(&delete, &[&sql(session.raw())]).doing("forgetting a session")?;
@@ -118,11 +97,6 @@ pub(super) fn record(connection: &Connection, record: &Record) -> Result<(), Fai
                 .doing("forgetting a credential")
         }
     }
-}
-
-/// Runs a statement that is prepared once, and gives how many rows it has changed.
-fn run(connection: &Connection, statement: &str, params: impl Params) -> rusqlite::Result<usize> {
-    connection.prepare_cached(statement)?.execute(params)
 }
 
 fn session(connection: &Connection, stored: &StoredSession) -> rusqlite::Result<()> {

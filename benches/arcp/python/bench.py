@@ -1,0 +1,277 @@
+"""The official SDK's side of what benches/arcp.py measures, as benches/arcp/rust is ours.
+
+    bench.py runtime --listen 127.0.0.1:0 [--heartbeat SECONDS]
+    bench.py client URL MEASURE
+    bench.py memory events
+
+A line of JSON for each figure. Where it prints a mark, it goes on once a line is written to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+from arcp.client import ARCPClient
+from arcp.runtime import ARCPRuntime, JobContext, StaticBearerVerifier
+
+import arcp
+from arcp import WebSocketTransport, pair_memory_transports
+
+TOKEN = "bench"
+EVENTS = 20_000
+FLOOD = 100_000
+HISTORY = 5000
+SESSIONS = 1000
+JOBS = 3000
+AT_A_TIME = 64
+PAUSE = 0.001
+
+
+def tell(**told: object) -> None:
+    print(json.dumps(told), flush=True)
+
+
+async def go_on() -> None:
+    if not await asyncio.to_thread(sys.stdin.readline):
+        raise SystemExit("the driver is gone")
+
+
+async def mark(name: str) -> None:
+    tell(mark=name)
+    await go_on()
+
+
+# The runtime, with its settings as they are.
+
+
+async def echo(given: Any, ctx: JobContext) -> Any:
+    return given
+
+
+async def emit(given: Any, ctx: JobContext) -> Any:
+    for _ in range(given["count"]):
+        await ctx.log("info", "one of many lines of a log")
+    if given["stays"]:
+        await asyncio.sleep(3600)
+    return given["count"]
+
+
+def runtime(heartbeat: int = 30) -> ARCPRuntime:
+    made = ARCPRuntime(
+        runtime=arcp.RuntimeInfo(name="official", version="1.1.3"),
+        bearer=StaticBearerVerifier({TOKEN: "bench"}),
+        heartbeat_interval_sec=heartbeat,
+    )
+    return made.register_agent("echo", echo).register_agent("emit", emit)
+
+
+async def listen(options: list[str]) -> None:
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    host, _, port = given["--listen"].rpartition(":")
+    serving = runtime(int(given.get("--heartbeat", 30)))
+    server = await arcp.serve_websocket(serving.accept, host=host, port=int(port))
+    port = next(iter(server.sockets)).getsockname()[1]
+    tell(url=f"ws://{host}:{port}/arcp")
+    await server.wait_closed()
+
+
+# What the SDK's own client measures.
+
+
+async def over(transport: Any) -> ARCPClient:
+    client = ARCPClient(client=arcp.ClientInfo(name="official", version="1.1.3"), token=TOKEN)
+    await client.connect(transport)
+    return client
+
+
+async def connect(url: str) -> ARCPClient:
+    return await over(await WebSocketTransport.connect(url))
+
+
+async def follow(handle: Any, count: int) -> None:
+    """Reads the next `count` events of a job."""
+    seen = 0
+    async for _ in handle.events():
+        seen += 1
+        if seen == count:
+            return
+    raise AssertionError(f"{seen} of {count} events")
+
+
+async def read(client: ARCPClient, count: int) -> None:
+    """All events of a job, and its end."""
+    handle = await client.submit(agent="emit", input={"count": count, "stays": False})
+    await follow(handle, count)
+    told = (await handle.done).result
+    assert told == count, told
+
+
+async def events(client: ARCPClient) -> None:
+    await read(client, EVENTS // 10)
+    start = time.perf_counter()
+    await read(client, EVENTS)
+    tell(**{"a second": EVENTS / (time.perf_counter() - start)})
+
+
+async def run(client: ARCPClient, count: int, at_a_time: int) -> None:
+    """Runs jobs, from submit to result, so many at a time."""
+
+    async def some(place: int) -> None:
+        for _ in range(place, count, at_a_time):
+            handle = await client.submit(agent="echo", input={"x": 1})
+            told = (await handle.done).result
+            assert told == {"x": 1}, told
+
+    await asyncio.gather(*(some(place) for place in range(at_a_time)))
+
+
+async def jobs(client: ARCPClient, at_a_time: int) -> None:
+    await run(client, JOBS // 10, at_a_time)
+    start = time.perf_counter()
+    await run(client, JOBS, at_a_time)
+    tell(**{"a second": JOBS / (time.perf_counter() - start)})
+
+
+async def sessions(url: str) -> None:
+    await mark("before")
+    held = [await connect(url) for _ in range(SESSIONS)]
+    await mark("idle")
+    del held
+
+
+async def history(owner: ARCPClient, other: ARCPClient) -> None:
+    """A job's events to one who comes later."""
+    handle = await owner.submit(agent="emit", input={"count": HISTORY, "stays": True})
+    await follow(handle, HISTORY)
+    start = time.perf_counter()
+    subscription = await other.subscribe(handle.job_id, history=True, from_event_seq=0)
+    await follow(subscription.handle, HISTORY)
+    took = time.perf_counter() - start
+    await owner.cancel_job(handle.job_id)
+    tell(ms=took * 1e3)
+
+
+async def flood(url: str) -> None:
+    client = await connect(url)
+    await mark("ready")
+    await read(client, FLOOD)
+
+
+# What clients hide from their users, frame by frame, on the transport.
+
+
+class Session:
+    """A session by hand."""
+
+    def __init__(self, transport: WebSocketTransport) -> None:
+        self.transport = transport
+        self.id: str | None = None
+        self.sent = 0
+
+    @classmethod
+    async def open(cls, url: str, resume: dict[str, Any] | None = None) -> Session:
+        session = cls(await WebSocketTransport.connect(url))
+        payload: dict[str, Any] = {
+            "client": {"name": "bench", "version": "1"},
+            "auth": {"scheme": "bearer", "token": TOKEN},
+            "capabilities": {
+                "encodings": ["json"],
+                "features": ["heartbeat", "subscribe", "list_jobs"],
+            },
+        }
+        if resume:
+            payload["resume"] = resume
+        await session.send("session.hello", payload)
+        welcome = await session.until(lambda frame: frame["type"] == "session.welcome")
+        session.id = welcome["payload"]["session_id"]
+        session.token = welcome["payload"]["resume_token"]
+        return session
+
+    async def send(self, kind: str, payload: dict[str, Any]) -> None:
+        self.sent += 1
+        frame = {"arcp": "1", "id": f"m{self.sent}", "type": kind, "payload": payload}
+        if self.id:
+            frame["session_id"] = self.id
+        await self.transport.send(frame)
+
+    async def until(self, is_it: Any) -> dict[str, Any]:
+        while True:
+            frame = await self.transport.recv()
+            assert frame["type"] not in ("session.error", "job.error"), frame
+            if is_it(frame):
+                return frame
+
+
+async def ping(url: str) -> None:
+    """Pings from one line of the driver to the next."""
+    session = await Session.open(url)
+    await mark("ready")
+    is_over = asyncio.create_task(go_on())
+    times: list[float] = []
+    while not is_over.done():
+        nonce = f"n{len(times)}"
+        start = time.perf_counter()
+        await session.send("session.ping", {"nonce": nonce, "sent_at": "2026-01-01T00:00:00Z"})
+        await session.until(
+            lambda frame, nonce=nonce: (
+                frame["type"] == "session.pong" and frame["payload"]["ping_nonce"] == nonce
+            )
+        )
+        times.append((time.perf_counter() - start) * 1e3)
+        await asyncio.sleep(PAUSE)
+    await is_over
+    tell(pings=times)
+
+
+async def resume(url: str) -> None:
+    """All events of a session again, to one who says that it has seen none."""
+    first = await Session.open(url)
+    await first.send("job.submit", {"agent": "emit", "input": {"count": HISTORY, "stays": True}})
+    await first.until(lambda frame: frame.get("event_seq") == HISTORY)
+    await first.transport.close()
+    await asyncio.sleep(0.3)
+    start = time.perf_counter()
+    back = {"session_id": first.id, "resume_token": first.token, "last_event_seq": 0}
+    again = await Session.open(url, back)
+    for due in range(1, HISTORY + 1):
+        frame = await again.until(lambda frame: frame["type"] == "job.event")
+        assert frame["event_seq"] == due, frame
+    tell(ms=(time.perf_counter() - start) * 1e3)
+
+
+async def measure(url: str, wanted: str) -> None:
+    if wanted == "events":
+        await events(await connect(url))
+    elif wanted in ("one", "many"):
+        await jobs(await connect(url), 1 if wanted == "one" else AT_A_TIME)
+    elif wanted == "history":
+        await history(await connect(url), await connect(url))
+    else:
+        measures = {"sessions": sessions, "flood": flood, "ping": ping, "resume": resume}
+        await measures[wanted](url)
+
+
+async def events_in_memory() -> None:
+    here, there = pair_memory_transports()
+    served = asyncio.create_task(runtime().accept(there))
+    await events(await over(here))
+    served.cancel()
+
+
+def main(arguments: list[str]) -> None:
+    match arguments:
+        case ["runtime", *options]:
+            asyncio.run(listen(options))
+        case ["client", url, wanted]:
+            asyncio.run(measure(url, wanted))
+        case ["memory", "events"]:
+            asyncio.run(events_in_memory())
+        case _:
+            raise SystemExit(__doc__)
+
+
+main(sys.argv[1:])
