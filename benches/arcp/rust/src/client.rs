@@ -14,7 +14,7 @@ const FLOOD: u64 = 100_000;
 const HISTORY: u64 = 5000;
 const SESSIONS: usize = 1000;
 /// Jobs in each measure of jobs.
-const JOBS: usize = 3000;
+const JOBS: usize = 2000;
 const AT_A_TIME: usize = 64;
 /// Jobs that have ended, when the runtime's memory is looked at.
 const FINISHED: [usize; 3] = [5000, 10_000, 20_000];
@@ -33,7 +33,6 @@ pub(crate) async fn measure(url: &str, measure: &str) -> Result<(), Failure> {
             }
             mark("idle").await
         }
-        "history" => history(&connect().await?, &connect().await?).await,
         "flood" => {
             let client = connect().await?;
             mark("ready").await?;
@@ -52,6 +51,7 @@ pub(crate) async fn measure(url: &str, measure: &str) -> Result<(), Failure> {
             Ok(())
         }
         "ping" => raw::ping(url).await,
+        "history" => raw::history(url, HISTORY).await,
         "resume" => raw::resume(url, HISTORY).await,
         "sleep" => raw::sleep(url).await,
         _ => Err(format!("no such measure: {measure}").into()),
@@ -63,11 +63,6 @@ pub(crate) async fn events_in_memory() -> Result<(), Failure> {
     let (here, there) = Transport::memory();
     runtime.serve(there);
     events(&Client::over(here, TOKEN).await?).await
-}
-
-async fn emit(client: &Client, count: u64, stays: bool) -> Result<Job, Failure> {
-    let input = serde_json::to_string(&Emit { count, stays })?;
-    Ok(client.submit(&Submission::new("emit").with_input(&input)).await?)
 }
 
 /// Reads the next `count` events of a job.
@@ -83,7 +78,8 @@ async fn follow(job: &mut Job, count: u64) -> Result<(), Failure> {
 
 /// All events of a job, and its end.
 async fn read(client: &Client, count: u64) -> Result<(), Failure> {
-    let mut job = emit(client, count, false).await?;
+    let input = serde_json::to_string(&Emit { count, stays: false })?;
+    let mut job = client.submit(&Submission::new("emit").with_input(&input)).await?;
     follow(&mut job, count).await?;
     job.ended().await?;
     let told: u64 = job.result()?;
@@ -128,16 +124,4 @@ async fn jobs(client: &Client, at_a_time: usize) -> Result<(), Failure> {
     let start = Instant::now();
     run(client, JOBS, at_a_time).await?;
     figure("a second", JOBS as f64 / start.elapsed().as_secs_f64())
-}
-
-/// A job's events to one who comes later.
-async fn history(owner: &Client, other: &Client) -> Result<(), Failure> {
-    let mut job = emit(owner, HISTORY, true).await?;
-    follow(&mut job, HISTORY).await?;
-    let start = Instant::now();
-    let mut seen = other.subscribe(job.job_id(), Some(0)).await?;
-    follow(&mut seen, HISTORY).await?;
-    let took = start.elapsed();
-    job.cancel("").await?;
-    figure("ms", took.as_secs_f64() * 1e3)
 }

@@ -1,5 +1,5 @@
-//! What the SDK's clients hide from their users is measured frame by frame, on the transport: pings, a resume from the
-//! first event on, a reader that sleeps.
+//! What an SDK's client hides from its users, or loses, is measured frame by frame, on the transport: pings, history, a
+//! resume from the first event on, a reader that sleeps.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -54,8 +54,8 @@ impl Session {
 
     async fn send(&mut self, kind: &str, payload: Value) -> Result<(), Failure> {
         self.sent += 1;
-        let mut frame =
-            json!({"arcp": "1", "id": format!("m{}", self.sent), "type": kind, "payload": payload});
+        let id = format!("{:026}", self.sent);
+        let mut frame = json!({"arcp": "1.1", "id": id, "type": kind, "payload": payload});
         if !self.id.is_empty() {
             frame["session_id"] = json!(self.id);
         }
@@ -90,10 +90,23 @@ impl Session {
         }
     }
 
-    async fn emit(&mut self, count: u64) -> Result<(), Failure> {
+    /// Begins a job that emits and stays, and gives its id.
+    async fn emit(&mut self, count: u64) -> Result<String, Failure> {
         let payload = json!({"agent": "emit", "input": {"count": count, "stays": true}});
         self.send("job.submit", payload).await?;
-        self.until(|frame| frame["type"] == "job.accepted").await?;
+        let accepted = self.until(|frame| frame["type"] == "job.accepted").await?;
+        let id = accepted["payload"]["job_id"].as_str().or(accepted["job_id"].as_str());
+        Ok(id.ok_or("a job without a name")?.to_owned())
+    }
+
+    /// The next events, in their order and without a gap, from the first one on.
+    async fn all(&mut self, count: u64) -> Result<(), Failure> {
+        for seq in 1..=count {
+            let frame = self.until(|frame| frame["type"] == "job.event").await?;
+            if frame["event_seq"] != seq {
+                return Err(format!("event {seq} was due: {frame}").into());
+            }
+        }
         Ok(())
     }
 }
@@ -120,6 +133,19 @@ pub(crate) async fn ping(url: &str) -> Result<(), Failure> {
     crate::telling::line(&json!({"pings": times}))
 }
 
+/// All events of a job, to a session that comes later.
+pub(crate) async fn history(url: &str, count: u64) -> Result<(), Failure> {
+    let mut owner = Session::open(url, None).await?;
+    let job_id = owner.emit(count).await?;
+    owner.all(count).await?;
+    let mut other = Session::open(url, None).await?;
+    let start = Instant::now();
+    let payload = json!({"job_id": job_id, "history": true, "from_event_seq": 0});
+    other.send("job.subscribe", payload).await?;
+    other.all(count).await?;
+    figure("ms", start.elapsed().as_secs_f64() * 1e3)
+}
+
 /// All events of a session again, to one who says that it has seen none.
 pub(crate) async fn resume(url: &str, count: u64) -> Result<(), Failure> {
     let mut first = Session::open(url, None).await?;
@@ -131,12 +157,7 @@ pub(crate) async fn resume(url: &str, count: u64) -> Result<(), Failure> {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let start = Instant::now();
     let mut again = Session::open(url, Some((&id, &token))).await?;
-    for seq in 1..=count {
-        let frame = again.until(|frame| frame["type"] == "job.event").await?;
-        if frame["event_seq"] != seq {
-            return Err(format!("event {seq} was due: {frame}").into());
-        }
-    }
+    again.all(count).await?;
     figure("ms", start.elapsed().as_secs_f64() * 1e3)
 }
 
