@@ -236,6 +236,11 @@ STORED = (
     ("submit to result, one at a time", "jobs/s", "one"),
     ("submit to result, 64 at a time", "jobs/s", "many"),
 )
+# What outlives what, and the option by which our runtime keeps it so.
+DURABILITIES = (
+    ("kept when the power fails", "--store"),
+    ("kept when the process is killed", "--store-normal"),
+)
 
 
 def main() -> int:
@@ -257,7 +262,8 @@ def main() -> int:
         for row in compare(measure, ours, theirs)
     ]
     alone = [
-        store(ours, name, unit, what)
+        store(ours, f"{name}, {kept}", unit, what, option)
+        for kept, option in DURABILITIES
         for name, unit, what in STORED
         if only in f"SQLite: {name}" and (not only or "SQLite" in only)
     ]
@@ -310,12 +316,12 @@ def compare(measure: Measure, ours: Side, theirs: Side) -> list[Row]:
     return rows
 
 
-def store(ours: Side, name: str, unit: str, measure: str) -> Alone:
-    """The same of ours, with and without a store that waits for the disk."""
+def store(ours: Side, name: str, unit: str, measure: str, option: str) -> Alone:
+    """The same of ours, with and without a store."""
     figures: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS):
         with tempfile.TemporaryDirectory(dir=".") as folder:
-            kept = Side("ours", ours.command, ["--store", f"{folder}/store"])
+            kept = Side("ours", ours.command, [option, f"{folder}/store"])
             for values, side in zip(figures, (kept, ours), strict=True):
                 with serving(side) as runtime:
                     values.append(told(ours, "client", runtime.url, measure))

@@ -9,7 +9,7 @@ mod telling;
 
 type Failure = Box<dyn std::error::Error>;
 
-const USAGE: &str = "usage: ixt-bench-arcp runtime --listen ADDRESS [--store FILE] [--heartbeat SECONDS]
+const USAGE: &str = "usage: ixt-bench-arcp runtime --listen ADDRESS [--store FILE | --store-normal FILE] [--heartbeat SECONDS]
        ixt-bench-arcp client URL MEASURE
        ixt-bench-arcp memory events";
 /// Who calls, in every measure.

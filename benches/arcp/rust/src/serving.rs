@@ -44,6 +44,7 @@ pub(crate) async fn listen(options: &[&str]) -> Result<(), Failure> {
         match *option {
             ["--listen", given] => address = Some(given),
             ["--store", file] => builder = builder.store(Sqlite::open(file, Durability::Full)?),
+            ["--store-normal", file] => builder = builder.store(Sqlite::open(file, Durability::Normal)?),
             ["--heartbeat", seconds] => {
                 let seconds: u32 = seconds.parse()?;
                 builder = builder.settings(|settings| settings.heartbeat_ms = seconds * 1000);
