@@ -170,9 +170,9 @@ $(INTEROP)/.installed: tests/interop/requirements.txt
 	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-test-interop: toolchain $(INTEROP)/.installed ## sessions with the official ARCP SDKs; FLAGS=--write writes docs/interop.md
-	cargo build --locked -p ixt-interop
-	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --python $(INTEROP)/bin/python $(FLAGS)
+test-interop: toolchain $(INTEROP)/.installed ## sessions with the official ARCP SDKs, and what conformance their runtimes have; FLAGS=--write writes docs/interop.md
+	cargo build --locked -p ixt-interop -p ixt-cli
+	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --ixt $(CARGO_TARGET_DIR)/debug/ixt --python $(INTEROP)/bin/python $(FLAGS)
 
 test-survival: build survival
 	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \

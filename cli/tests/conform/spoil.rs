@@ -328,7 +328,7 @@ pub(crate) const SPOILERS: &[Spoiler] = &[
     spoiler(
         "close-acknowledged",
         "",
-        "the connection ended before",
+        "no session.closed",
         runtime!("session.closed", |_frame| Act::Drop),
     ),
     spoiler(

@@ -6,7 +6,8 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from arcp.runtime import ARCPRuntime, JobContext, StaticBearerVerifier
+from arcp.runtime import ARCPRuntime, InMemoryRevocationLog, JobContext, StaticBearerVerifier
+from conform import Nowhere, conform
 
 import arcp
 
@@ -51,10 +52,15 @@ async def main() -> None:
         runtime=arcp.RuntimeInfo(name="official", version="1.1.3"),
         bearer=StaticBearerVerifier({"tok-a": "a", "tok-b": "b"}),
         heartbeat_interval_sec=2,
+        credential_provisioner=Nowhere(),
+        revocation_log=InMemoryRevocationLog(),
     )
     for version in ("1.0.0", "2.0.0"):
         runtime.register_agent_version("echo", version, echo)
     runtime.set_default_agent_version("echo", "2.0.0")
+    for version in ("1.0.0", "1.1.0"):
+        runtime.register_agent_version("conform", version, conform)
+    runtime.set_default_agent_version("conform", "1.1.0")
     for agent in (chunky, slow, noop, boom):
         runtime.register_agent(agent.__name__, agent)
     server = await arcp.serve_websocket(runtime.accept, host="127.0.0.1", port=0)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::check::{Stop, failed, holds, skipped};
-use super::clock::now;
+use super::clock::{QUIET, now};
 use super::wire::{From, Wire};
 
 /// How many times the patience with one answer is the patience with all that comes before it.
@@ -42,7 +42,6 @@ pub(super) struct Peer {
     over: bool,
     /// Whether it says nothing of itself, and lets pings go unanswered.
     is_silent: bool,
-    said: u64,
     pub(super) session: Option<String>,
     pub(super) welcome: Value,
     pub(super) resume_token: String,
@@ -62,7 +61,6 @@ impl Peer {
             kept: VecDeque::new(),
             over: false,
             is_silent: false,
-            said: 0,
             session: None,
             welcome: Value::Null,
             resume_token: String::new(),
@@ -90,11 +88,14 @@ impl Peer {
 
     /// The same, with more fields on the envelope.
     pub(super) async fn say_with(&mut self, kind: &str, payload: Value, more: Value) -> Result<String, Stop> {
-        self.said += 1;
-        let id = format!("conform-{}", self.said);
+        let id = self.wire.id();
         let mut frame = json!({"arcp": "1.1", "id": id, "type": kind, "payload": payload});
         if let Some(session) = &self.session {
             frame["session_id"] = json!(session);
+        }
+        // The draft shows it in payloads, and has a field for it on the envelope.
+        if frame["payload"]["job_id"].is_string() {
+            frame["job_id"] = frame["payload"]["job_id"].clone();
         }
         if let (Some(frame), Value::Object(more)) = (frame.as_object_mut(), more) {
             frame.extend(more);
@@ -220,7 +221,7 @@ impl Peer {
                     }
                     self.kept.push_back(frame);
                 }
-                None if self.over => return Err(failed(format!("the connection ended before {what}"))),
+                None if self.over => return Err(failed(format!("the connection ended, and no {what} had come"))),
                 None => return Err(failed(format!("no {what} within {} s", self.patience.as_secs_f64()))),
             }
         }
@@ -287,6 +288,17 @@ impl Peer {
         Ok(())
     }
 
+    /// Cancels what it may not, and gives the code of the refusal; empty where nothing is said at all.
+    pub(super) async fn refused_cancel(&mut self, job: &str) -> Result<Refused, Stop> {
+        let kept = std::mem::take(&mut self.kept);
+        self.say("job.cancel", json!({"job_id": job, "reason": "not mine"})).await?;
+        let come = self.quiet(QUIET).await?;
+        self.kept = kept;
+        holds!(!come.iter().any(|frame| frame["type"] == "job.cancelled"), "job.cancel was not refused");
+        let error = come.iter().find(|frame| frame["type"] == "session.error");
+        Ok(error.and_then(|error| error["payload"]["code"].as_str()).unwrap_or_default().to_owned())
+    }
+
     /// Submits a job.
     pub(super) async fn submit(&mut self, payload: Value) -> Result<Job, Stop> {
         let opened = self.get("job.submit", payload, "job.accepted").await?;
@@ -305,7 +317,7 @@ impl Peer {
 
     /// The next event of a job that is wanted.
     pub(super) async fn event(&mut self, job: &Job, wanted: impl Fn(&Value) -> bool) -> Result<Value, Stop> {
-        self.until("the event of the job", |frame| {
+        self.until("such event of the job", |frame| {
             frame["type"] == "job.event" && frame["job_id"] == job.id && wanted(&frame["payload"])
         })
         .await
@@ -316,7 +328,7 @@ impl Peer {
         let mut events = Vec::new();
         loop {
             let frame = self
-                .until("the end of the job", |frame| {
+                .until("end of the job", |frame| {
                     let of = frame["job_id"].as_str().or(frame["payload"]["job_id"].as_str());
                     of == Some(job.id.as_str())
                         && matches!(frame["type"].as_str(), Some("job.event" | "job.result" | "job.error"))

@@ -25,8 +25,6 @@ pub(super) const FEATURES: [&str; 11] = [
     "result_chunk",
     "agent_versions",
 ];
-/// How long it has to be quiet until nothing more is expected.
-pub(super) const QUIET: Duration = Duration::from_millis(400);
 
 /// Whom the checks are about.
 pub(super) struct Target {

@@ -1,9 +1,11 @@
 //! What was said on the connections of a check, without secrets.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
+use ixt::arcp::engine::Ulid;
 use serde_json::Value;
 
+use super::clock;
 use super::observed::Observed;
 
 /// Who said it.
@@ -24,6 +26,7 @@ pub(super) struct Wire {
     said: RefCell<Vec<(From, String)>>,
     secrets: RefCell<Vec<String>>,
     pub(super) observed: RefCell<Observed>,
+    ids: Cell<u64>,
 }
 
 impl Wire {
@@ -33,6 +36,16 @@ impl Wire {
         if !secret.is_empty() && !secrets.iter().any(|known| known == secret) {
             secrets.push(secret.to_owned());
         }
+    }
+
+    /// Another id of a frame: a ULID, as the draft's examples have them; some runtimes take nothing else.
+    pub(super) fn id(&self) -> String {
+        let number = self.ids.get() + 1;
+        self.ids.set(number);
+        let mut unique = [0; 10];
+        unique[2..].copy_from_slice(&number.to_be_bytes());
+        let id = Ulid::new((clock::micros() / 1000).unsigned_abs(), unique);
+        id.text().to_string()
     }
 
     /// Notes a frame.
