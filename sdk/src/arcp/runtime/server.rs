@@ -89,7 +89,9 @@ impl Listening {
             };
             let (runtime, tls, hosts) = (self.runtime.clone(), self.tls.clone(), Arc::clone(&self.hosts));
             tokio::spawn(async move {
-                let upgraded = tokio::time::timeout(HANDSHAKE, upgrade(stream, tls, &hosts)).await;
+                // In a box of its own: TLS and the upgrade take some KiB, which the connection would keep.
+                let upgrade = Box::pin(upgrade(stream, tls, hosts));
+                let upgraded = tokio::time::timeout(HANDSHAKE, upgrade).await;
                 drop(place);
                 if let Ok(Some(transport)) = upgraded {
                     Arc::clone(&runtime.0).serve(transport).await;
@@ -99,7 +101,7 @@ impl Listening {
     }
 }
 
-async fn upgrade(stream: TcpStream, tls: Option<ServerTls>, hosts: &[String]) -> Option<Transport> {
+async fn upgrade(stream: TcpStream, tls: Option<ServerTls>, hosts: Arc<[String]>) -> Option<Transport> {
     // A frame is whole when it is written: it waits for nothing.
     stream.set_nodelay(true).ok()?;
     let stream: Box<dyn Bytes> = match tls {
@@ -107,7 +109,7 @@ async fn upgrade(stream: TcpStream, tls: Option<ServerTls>, hosts: &[String]) ->
         None => Box::new(stream),
     };
     #[allow(clippy::result_large_err, reason = "the library's type")]
-    let check = |request: &Request, response: Response| check(request, hosts).map(|()| response);
+    let check = |request: &Request, response: Response| check(request, &hosts).map(|()| response);
     let socket = accept_hdr_async_with_config(stream, check, Some(config(READ_REQUESTS))).await.ok()?;
     Some(Transport::of(socket))
 }
