@@ -227,7 +227,7 @@ async fn what_is_asked_while_the_connection_is_gone_waits_for_the_next_one() {
     while lost.list_jobs(&ListJobs::default()).await.is_ok() {}
 }
 
-/// ARCP §6.6, §7.6.
+/// ARCP §8.4.
 #[tokio::test]
 async fn a_streamed_result_is_told_again_to_who_submits_again_and_in_part_to_who_comes_late() {
     let runtime = runtime();
@@ -251,6 +251,7 @@ async fn a_streamed_result_is_told_again_to_who_submits_again_and_in_part_to_who
     assert!(why.message.contains("subscribe"), "{why}");
 }
 
+/// ARCP §6.6, §7.6.
 #[tokio::test]
 async fn another_client_lists_and_follows() {
     let runtime = runtime();
