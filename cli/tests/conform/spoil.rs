@@ -325,12 +325,7 @@ pub(crate) const SPOILERS: &[Spoiler] = &[
         "told of the job's events",
         runtime!("session.jobs", |_frame, seen| Act::Then(event_of(&seen.job, "log", json!({})))),
     ),
-    spoiler(
-        "close-acknowledged",
-        "",
-        "no session.closed",
-        runtime!("session.closed", |_frame| Act::Drop),
-    ),
+    spoiler("close-acknowledged", "", "no session.closed", runtime!("session.closed", |_frame| Act::Drop)),
     spoiler(
         "jobs-survive-close",
         "",

@@ -221,7 +221,9 @@ impl Peer {
                     }
                     self.kept.push_back(frame);
                 }
-                None if self.over => return Err(failed(format!("the connection ended, and no {what} had come"))),
+                None if self.over => {
+                    return Err(failed(format!("the connection ended, and no {what} had come")));
+                }
                 None => return Err(failed(format!("no {what} within {} s", self.patience.as_secs_f64()))),
             }
         }

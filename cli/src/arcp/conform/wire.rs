@@ -81,6 +81,12 @@ impl Wire {
 
     /// Takes in a frame that came.
     pub(super) fn came(&self, text: &str, frame: &Value, session: Option<&str>) {
+        let payload = &frame["payload"];
+        let credentials = payload["credentials"].as_array().into_iter().flatten();
+        let rotated = (payload["body"]["phase"] == "credential_rotated").then(|| &payload["body"]);
+        for credential in credentials.chain(rotated) {
+            self.hide(credential["value"].as_str().unwrap_or_default());
+        }
         self.note(From::Them, text);
         self.observed.borrow_mut().see(frame, session, || self.shown(text));
     }
