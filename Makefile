@@ -22,7 +22,7 @@ TOOLS := $(CARGO_TARGET_DIR)/tools
 NIGHTLY ?= nightly
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench fmt lint docs schemas vectors conformance drift clean \
+.PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
 	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp test-matrix test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
@@ -252,6 +252,11 @@ drift: schemas core
 
 # The tests come last, so that what CI prints ends with their closing lines.
 check: lint docs drift test-instructions test-schedules test ## what CI runs: formatters, linters, documentation, nothing generated differs, tests
+
+# Its own tests alone; what the SDK's, the interop sessions and the fuzz targets reach besides is not counted.
+coverage-arcp: toolchain $(TOOLS)/cargo-llvm-cov@0.9.1 ## how much of ARCP's engines their tests reach; below 90 % of the lines it fails
+	@rustup component list --installed | grep -q '^llvm-tools' || rustup component add llvm-tools
+	@PATH="$(TOOLS)/bin:$$PATH" cargo llvm-cov --locked -p ixt-arcp --all-features --summary-only --fail-under-lines 90
 
 instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operations execute; writes benches/instructions.json
 	@tools/toolchain.sh valgrind
