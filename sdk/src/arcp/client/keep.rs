@@ -29,7 +29,10 @@ pub(super) async fn keep(core: Arc<Core>, transport: Transport, again: Option<Ag
     loop {
         if let Some(transport) = transport.take() {
             talk(&core, transport).await;
-            core.with(|engine, now_us| engine.transport_ended(now_us));
+            core.with_state(|state, now_us| {
+                state.engine.transport_ended(now_us);
+                state.cut = false;
+            });
         }
         if core.lock().closing {
             break;
@@ -89,7 +92,7 @@ async fn write(core: &Arc<Core>, mut writer: Writer) {
                 frames.push(&frame);
                 frame.clear();
             }
-            (state.engine.next_timeout(), state.closing, state.closed, std::mem::take(&mut state.cut))
+            (state.engine.next_timeout(), state.closing, state.closed, state.cut)
         };
         if cut {
             return;

@@ -93,7 +93,7 @@ impl Session {
                 if let Some(why) = &state.over {
                     return Err(why.clone());
                 }
-                if !state.engine.is_open() && !state.closing {
+                if (state.cut || !state.engine.is_open()) && !state.closing {
                     return Ok(());
                 }
                 let Some((ask, told)) = question.take() else { return Ok(()) };
@@ -116,9 +116,11 @@ impl Session {
         }
     }
 
-    /// Breaks the connection.
+    /// Breaks the connection, where there is one: what is asked from now on is asked on the next.
     pub(super) fn cut(&self) {
-        self.0.0.lock().cut = true;
+        let mut state = self.0.0.lock();
+        state.cut = state.engine.is_open();
+        drop(state);
         self.0.0.work.notify_one();
     }
 
@@ -173,7 +175,7 @@ impl Core {
         self.with_state(|state, now_us| work(&mut state.engine, now_us))
     }
 
-    fn with_state<T>(&self, work: impl FnOnce(&mut State, u64) -> T) -> T {
+    pub(super) fn with_state<T>(&self, work: impl FnOnce(&mut State, u64) -> T) -> T {
         let now_us = self.clock.now_us();
         let done = {
             let mut state = self.lock();
