@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::trial::Trial;
+use super::verdict::Verdict;
 
 /// How binding a sentence of the specification is (RFC 2119).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +27,6 @@ impl Level {
     }
 }
 
-/// Why a check did not pass.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// What is wrong.
-    Failed(String),
-    /// Why it cannot be told here.
-    Skipped(String),
-}
-
-pub(super) type Verdict = Result<(), Stop>;
-
 type Tried<'a> = Pin<Box<dyn Future<Output = Verdict> + 'a>>;
 
 /// How a check is made.
@@ -58,24 +48,6 @@ pub(super) struct Check {
     pub(super) expected: &'static str,
     pub(super) run: Run,
 }
-
-pub(super) fn failed(why: impl Into<String>) -> Stop {
-    Stop::Failed(why.into())
-}
-
-pub(super) fn skipped(why: impl Into<String>) -> Stop {
-    Stop::Skipped(why.into())
-}
-
-/// Fails with what is wrong where something does not hold.
-macro_rules! holds {
-    ($holds:expr, $($wrong:tt)+) => {
-        if !$holds {
-            return Err($crate::arcp::conform::check::failed(format!($($wrong)+)));
-        }
-    };
-}
-pub(super) use holds;
 
 /// A table of checks: section, level, name, what is expected. A name is its function, or `seen`, or why it is not seen.
 macro_rules! checks {

@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::check::{Verdict, checks, failed, holds};
-use super::peer::job;
+use super::check::checks;
 use super::trial::{Trial, log};
+use super::verdict::{Stop, Verdict, failed, holds};
 
 checks! {
     "8.1" Says events_name_their_job seen "`job_id` on the envelope of each event";
@@ -112,7 +112,7 @@ async fn sequence_is_of_the_session(trial: &Trial) -> Verdict {
 }
 
 /// What a streamed result was put together to.
-fn put_together(chunks: &[&Value]) -> Result<Vec<u8>, super::check::Stop> {
+fn put_together(chunks: &[&Value]) -> Result<Vec<u8>, Stop> {
     let mut whole = Vec::new();
     for chunk in chunks {
         let data = chunk["data"].as_str().unwrap_or_default();
@@ -199,12 +199,7 @@ async fn trace_is_forwarded(trial: &Trial) -> Verdict {
         json!([{"delegate": child}, {"result": 1}]),
         json!({"lease_request": {"agent.delegate": ["*"]}}),
     )?;
-    peer.say_with("job.submit", wanted, json!({"trace_id": trace})).await?;
-    let accepted = match peer.answer("job.accepted").await? {
-        Ok(accepted) => accepted,
-        Err(refused) => return Err(failed(format!("it was refused: {}", refused))),
-    };
-    let job = job(accepted)?;
+    let job = peer.submit_in(trace, wanted).await?;
     let id = &job.id;
     peer.ended(&job).await?;
     let listed = peer.get("session.list_jobs", json!({"limit": 1000}), "session.jobs").await?;

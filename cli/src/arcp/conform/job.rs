@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::check::{Verdict, checks, failed, holds, skipped};
+use super::check::checks;
 use super::clock::{QUIET, from_now};
 use super::peer::Job;
 use super::session::{NEVER_WAS, entry};
 use super::trial::{Trial, inventory, log, ticks};
+use super::verdict::{Verdict, failed, holds, skipped};
 
 checks! {
     "7.1" Says accepted_says_all tried "job.accepted with `job_id`, `lease` and `lease_constraints` as they hold, `budget`, `accepted_at` and `trace_id`";
@@ -48,11 +49,7 @@ async fn accepted_says_all(trial: &Trial) -> Verdict {
     });
     let wanted = trial.wanted(&peer, json!([{"result": 1}]), more)?;
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-    peer.say_with("job.submit", wanted, json!({"trace_id": trace})).await?;
-    let accepted = match peer.answer("job.accepted").await? {
-        Ok(accepted) => accepted["payload"].clone(),
-        Err(refused) => return Err(failed(format!("it was refused: {}", refused))),
-    };
+    let accepted = &peer.submit_in(trace, wanted).await?.opened["payload"];
     holds!(accepted["job_id"].is_string(), "no `job_id`");
     holds!(accepted["lease"]["fs.read"] == json!(["/conform/**"]), "the `lease` is not what was asked for");
     let echoed = accepted["lease_constraints"]["expires_at"].as_str().unwrap_or_default();

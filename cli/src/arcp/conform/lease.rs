@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::check::{Stop, Verdict, checks, failed, holds, skipped};
+use super::check::checks;
 use super::clock::from_now;
 use super::peer::{Ended, Job, Peer};
 use super::session::entry;
 use super::trial::Trial;
+use super::verdict::{Stop, Verdict, failed, holds, skipped};
 
 checks! {
     "9.1" Must delegation_needs_a_grant tried "PERMISSION_DENIED for a delegation in a job whose lease has no `agent.delegate`";

@@ -14,6 +14,7 @@ mod report;
 pub(super) mod script;
 mod session;
 mod trial;
+mod verdict;
 mod wire;
 
 use std::io;
@@ -21,9 +22,10 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use self::check::{Check, Level, Run, Stop};
+use self::check::{Check, Level, Run};
 use self::report::{Outcome, Report};
 use self::trial::{Target, Trial};
+use self::verdict::Stop;
 use self::wire::Wire;
 use super::args::Conform;
 use super::connect::{tls, token};

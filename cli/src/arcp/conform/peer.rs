@@ -9,8 +9,8 @@ use ixt::arcp::engine::runtime::Frames;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::check::{Stop, failed, holds, skipped};
 use super::clock::{QUIET, now};
+use super::verdict::{Stop, failed, holds, skipped};
 use super::wire::{From, Wire};
 
 /// How many times the patience with one answer is the patience with all that comes before it.
@@ -270,7 +270,7 @@ impl Peer {
     pub(super) async fn get(&mut self, kind: &str, payload: Value, answer: &str) -> Result<Value, Stop> {
         match self.ask(kind, payload, answer).await? {
             Ok(frame) => Ok(frame),
-            Err(refused) => Err(failed(format!("{kind} was refused: {}", refused))),
+            Err(refused) => Err(failed(format!("{kind} was refused: {refused}"))),
         }
     }
 
@@ -305,6 +305,15 @@ impl Peer {
     pub(super) async fn submit(&mut self, payload: Value) -> Result<Job, Stop> {
         let opened = self.get("job.submit", payload, "job.accepted").await?;
         job(opened)
+    }
+
+    /// The same, as a part of a trace.
+    pub(super) async fn submit_in(&mut self, trace: &str, payload: Value) -> Result<Job, Stop> {
+        self.say_with("job.submit", payload, json!({"trace_id": trace})).await?;
+        match self.answer("job.accepted").await? {
+            Ok(accepted) => job(accepted),
+            Err(refused) => Err(failed(format!("job.submit was refused: {refused}"))),
+        }
     }
 
     /// Subscribes to a job.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::check::{Stop, Verdict, checks, failed, holds, skipped};
+use super::check::checks;
 use super::clock::{QUIET, now};
-use super::trial::{FEATURES, Trial, inventory, log, resume, ticks};
+use super::trial::{Trial, features, inventory, log, resume, ticks};
+use super::verdict::{Stop, Verdict, failed, holds, skipped};
 
 checks! {
     "4" Must websocket tried "a connection by WebSocket, and a hello that is answered on it";
@@ -57,14 +58,14 @@ async fn unknown_fields_ignored(trial: &Trial) -> Verdict {
     let payload = json!({
         "client": {"name": "ixt-conform", "version": "1", "x-vendor.ixt.more": 1},
         "auth": {"scheme": "bearer", "token": trial.token()},
-        "capabilities": {"encodings": ["json"], "features": FEATURES},
+        "capabilities": {"encodings": ["json"], "features": features()},
     });
     let more =
         json!({"x_unknown": {"deep": [1, 2, {"er": null}]}, "extensions": {"x-vendor.ixt.note": "as if"}});
     peer.say_with("session.hello", payload, more.clone()).await?;
     let welcome = match peer.answer("session.welcome").await? {
         Ok(welcome) => welcome,
-        Err(refused) => return Err(failed(format!("hello was refused: {}", refused))),
+        Err(refused) => return Err(failed(format!("hello was refused: {refused}"))),
     };
     let features = welcome["payload"]["capabilities"]["features"].as_array();
     if features.is_some_and(|all| all.iter().any(|one| one == "heartbeat")) {
@@ -77,7 +78,7 @@ async fn unknown_fields_ignored(trial: &Trial) -> Verdict {
 
 async fn refused_hello(trial: &Trial, token: Option<&str>) -> Verdict {
     let mut peer = trial.connected().await?;
-    match peer.hello(token, &FEATURES, None).await? {
+    match peer.hello(token, &features(), None).await? {
         Ok(()) => Err(failed("it was welcomed")),
         Err(refused) => {
             holds!(refused == "UNAUTHENTICATED", "the code is {}", refused);
@@ -217,7 +218,7 @@ async fn token_rotates(trial: &Trial) -> Verdict {
 async fn refused_resume(trial: &Trial, token: &str, resume: Value) -> Verdict {
     let session = resume["session_id"].clone();
     let mut peer = trial.connected().await?;
-    match peer.hello(Some(token), &FEATURES, Some(resume)).await? {
+    match peer.hello(Some(token), &features(), Some(resume)).await? {
         Ok(()) => {
             // A new session in place of that one gives nothing away.
             holds!(peer.welcome["session_id"] != session, "the session was gone on with");
@@ -288,7 +289,7 @@ async fn resume_has_no_hole(trial: &Trial) -> Verdict {
     let resume = resume(&peer, first);
     drop(peer);
     let mut peer = trial.connected().await?;
-    match peer.hello(Some(trial.token()), &FEATURES, Some(resume)).await? {
+    match peer.hello(Some(trial.token()), &features(), Some(resume)).await? {
         Ok(()) => {
             let ended = peer.ended(&job).await?;
             holds!(ended.messages() == ["2", "3"], "it told {:?}, not 2 and 3", ended.messages());
@@ -386,7 +387,7 @@ async fn list_answered(trial: &Trial) -> Verdict {
     let id = peer.say("session.list_jobs", json!({"limit": 10})).await?;
     let listed = match peer.answer("session.jobs").await? {
         Ok(listed) => listed,
-        Err(refused) => return Err(failed(format!("it was refused: {}", refused))),
+        Err(refused) => return Err(failed(format!("it was refused: {refused}"))),
     };
     holds!(listed["payload"]["request_id"] == id.as_str(), "another `request_id`, or none");
     holds!(listed["payload"]["jobs"].is_array(), "no `jobs`");

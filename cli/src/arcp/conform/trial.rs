@@ -4,27 +4,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ixt::ClientTls;
-use ixt::arcp::Transport;
+use ixt::arcp::{Feature, Transport};
 use serde_json::{Value, json};
 
-use super::check::{Stop, failed, skipped};
 use super::peer::{Job, Peer};
+use super::verdict::{Stop, failed, skipped};
 use super::wire::Wire;
 
 /// All features of the draft.
-pub(super) const FEATURES: [&str; 11] = [
-    "heartbeat",
-    "ack",
-    "list_jobs",
-    "subscribe",
-    "lease_expires_at",
-    "cost.budget",
-    "model.use",
-    "provisioned_credentials",
-    "progress",
-    "result_chunk",
-    "agent_versions",
-];
+pub(super) fn features() -> [&'static str; 11] {
+    Feature::ALL.map(Feature::as_str)
+}
 
 /// Whom the checks are about.
 pub(super) struct Target {
@@ -70,12 +60,12 @@ impl Trial {
 
     /// A session with all of them.
     pub(super) async fn welcomed(&self) -> Result<Peer, Stop> {
-        self.session(&FEATURES).await
+        self.session(&features()).await
     }
 
     /// A session of another principal.
     pub(super) async fn other(&self) -> Result<Peer, Stop> {
-        self.session_of(self.other_token()?, &FEATURES).await
+        self.session_of(self.other_token()?, &features()).await
     }
 
     pub(super) fn other_token(&self) -> Result<&str, Stop> {
@@ -86,7 +76,7 @@ impl Trial {
         let mut peer = self.connected().await?;
         match peer.hello(Some(token), features, None).await? {
             Ok(()) => Ok(peer),
-            Err(refused) => Err(failed(format!("hello was refused: {}", refused))),
+            Err(refused) => Err(failed(format!("hello was refused: {refused}"))),
         }
     }
 
@@ -95,9 +85,9 @@ impl Trial {
         let resume = resume(&dropped, last);
         drop(dropped);
         let mut peer = self.connected().await?;
-        match peer.hello(Some(&self.target.token), &FEATURES, Some(resume)).await? {
+        match peer.hello(Some(&self.target.token), &features(), Some(resume)).await? {
             Ok(()) => Ok(peer),
-            Err(refused) => Err(failed(format!("the resume was refused: {}", refused))),
+            Err(refused) => Err(failed(format!("the resume was refused: {refused}"))),
         }
     }
 
