@@ -28,14 +28,14 @@ pub enum Feature {
     ResultChunk = 1 << 7,
     /// `name@version` (§7.5).
     AgentVersions = 1 << 8,
-    /// Leases that name models. Not among the features of §6.2; peers negotiate it by this name.
+    /// Leases that name models (§9.7).
     ModelUse = 1 << 9,
-    /// Credentials that the runtime issues for a job. Not among the features of §6.2 either.
+    /// Credentials that the runtime issues for a job (§9.8).
     ProvisionedCredentials = 1 << 10,
 }
 
 impl Feature {
-    /// The nine of §6.2 in its order, then the other two.
+    /// Those of §6.2; the two that later versions of the draft added come last.
     pub const ALL: [Self; 11] = [
         Self::Heartbeat,
         Self::Ack,
