@@ -162,7 +162,6 @@ test-instructions: $(RELEASE)/ixt-instructions
 test-matrix: build matrix
 	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go --c $(BUILD)/matrix-c
 
-# Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
 # The official SDK has an environment of its own: it imports as `arcp`.
 INTEROP := $(BUILD)/interop
 $(INTEROP)/.installed: tests/interop/requirements.txt
@@ -174,6 +173,7 @@ test-interop: toolchain $(INTEROP)/.installed ## sessions with the official ARCP
 	cargo build --locked -p ixt-interop -p ixt-cli
 	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --ixt $(CARGO_TARGET_DIR)/debug/ixt --python $(INTEROP)/bin/python $(FLAGS)
 
+# Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
 test-survival: build survival
 	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \
 		--c $(BUILD)/module-c $(FLAGS)
