@@ -84,7 +84,7 @@ const BATCH: usize = 256;
 /// Bytes that are read at once. The library clears as many before each read, and keeps them as long as the connection
 /// lives: few on a runtime's side, which has many connections and is mostly told little.
 const READ: usize = 16 << 10;
-pub(super) const READ_REQUESTS: usize = 4 << 10;
+pub(super) const READ_REQUESTS: usize = 1 << 10;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 
