@@ -15,6 +15,8 @@ use crate::{Amounts, Code, Glob, Refusal, canonical_target, check_pattern};
 const BUDGET: &str = "cost.budget";
 /// The namespace of models, which §9.2 does not have and peers use.
 const MODELS: &str = "model.use";
+/// The namespace of addresses (§9.2).
+const ADDRESSES: &str = "net.fetch";
 
 /// How much work comparing two leases may be, in steps of [`Glob::is_subset_within`].
 const WORK: usize = 1 << 20;
@@ -85,6 +87,12 @@ struct Budget {
     amounts: Amounts,
     /// How many grants stand before it.
     position: usize,
+}
+
+impl Grant {
+    fn covers(&self, target: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(target))
+    }
 }
 
 impl Lease {
@@ -182,14 +190,19 @@ impl Lease {
         let canonical = canonical_target(namespace, target).map_err(|error| refused(&error))?;
         let denied = |why: &dyn fmt::Display| {
             // Queries carry keys, which are nobody's business who reads a refusal.
-            let shown = if namespace == "net.fetch" { canonical.split('?').next() } else { None };
+            let shown = if namespace == ADDRESSES { canonical.split('?').next() } else { None };
             let shown = quoted(shown.unwrap_or(&canonical));
             Refusal::denied(format!("{} of {shown} is not allowed: {why}", name(namespace)))
         };
         match self.grant(namespace) {
             None if namespace == MODELS && settings.any_model_by_default => Ok(canonical),
             None => Err(denied(&"the lease does not have the namespace")),
-            Some(grant) if grant.patterns.iter().any(|pattern| pattern.matches(&canonical)) => Ok(canonical),
+            Some(grant) if grant.covers(&canonical) => Ok(canonical),
+            Some(grant)
+                if namespace == ADDRESSES && bare_origin(&canonical).is_some_and(|it| grant.covers(it)) =>
+            {
+                Ok(canonical)
+            }
             Some(_) => Err(denied(&"no pattern of the lease matches")),
         }
     }
@@ -268,6 +281,13 @@ impl Serialize for Lease {
         }
         map.end()
     }
+}
+
+/// A canonical address of a host's root without its last slash: `https://host` is how a pattern names it too.
+fn bare_origin(address: &str) -> Option<&str> {
+    let origin = address.strip_suffix('/')?;
+    let (_, authority) = origin.split_once("://")?;
+    (!authority.contains(['/', '?'])).then_some(origin)
 }
 
 /// A namespace in a message: those that are long or strange in quotes and cut.
@@ -413,6 +433,30 @@ mod tests {
         assert!(long.message.len() < 200 && long.message.starts_with("\"x\\n\""), "{long}");
         let longer = lease.check("x-a.b", &"y".repeat(101), &CLOSED).unwrap_err();
         assert!(longer.message.contains("longer than 100 bytes"), "{longer}");
+    }
+
+    #[test]
+    fn a_host_alone_is_its_root_and_no_more() {
+        let lease = lease(r#"{"net.fetch":["https://a.example","https://*.b.example"],"x-a.b":["z"]}"#);
+        let check = |target: &str| lease.check("net.fetch", target, &SETTINGS).map(Cow::into_owned).ok();
+        for target in ["https://a.example", "https://a.example/", "HTTPS://A.example:443"] {
+            assert_eq!(check(target).as_deref(), Some("https://a.example/"), "{target}");
+        }
+        assert_eq!(check("https://c.b.example").as_deref(), Some("https://c.b.example/"));
+        for target in [
+            "https://a.example/b",
+            "https://a.example/b/",
+            "https://a.example/?q",
+            "https://a.example/?q=/",
+            "https://a.example:8443/",
+            "https://a.example.org/",
+            "https://b.example/",
+            "https://c.b.example/d/",
+            "http://a.example/",
+        ] {
+            assert_eq!(check(target), None, "{target}");
+        }
+        assert!(lease.check("x-a.b", "z/", &SETTINGS).is_err());
     }
 
     #[test]

@@ -403,6 +403,22 @@ async fn a_verifier_may_be_any_function() {
     assert!(Client::over(here, "no").await.is_err());
 }
 
+/// ARCP §7.6.
+#[tokio::test]
+async fn a_policy_that_nobody_has_permits_nothing_and_answers() {
+    let runtime = Runtime::builder()
+        .agent("sleeper", |_: JobContext| async { std::future::pending::<Result<(), Refusal>>().await })
+        .settings(|settings| settings.policy = true)
+        .verifier(tokens())
+        .build()
+        .unwrap();
+    let owner = in_memory(&runtime, "tok-a").await;
+    let job = owner.submit(&Submission::new("sleeper")).await.unwrap();
+    let other = in_memory(&runtime, "tok-b").await;
+    let asked = tokio::time::timeout(Duration::from_secs(10), other.subscribe(job.job_id(), None)).await;
+    assert_eq!(asked.unwrap().unwrap_err().code, Code::PermissionDenied);
+}
+
 #[cfg(feature = "arcp-sqlite")]
 #[tokio::test]
 async fn a_runtime_that_begins_again_has_what_the_last_one_told() {

@@ -112,6 +112,8 @@ pub enum Event {
         agents: String,
         /// How long it can be gone on with after its connection is gone, in seconds.
         resume_window_sec: f64,
+        /// All that the runtime said, as JSON; a secret, as the token to go on with is in it.
+        payload: Secret,
     },
     /// A submit became a job.
     Accepted {
@@ -121,6 +123,8 @@ pub enum Event {
         job: Box<JobInfo>,
         /// Credentials of upstream services, as JSON; a secret.
         credentials: Option<Secret>,
+        /// All that the runtime said, as JSON; a secret, as they are in it.
+        payload: Secret,
     },
     /// A job was cancelled, or had ended before.
     Cancelled {
@@ -139,6 +143,8 @@ pub enum Event {
         jobs: Vec<JobInfo>,
         /// Where the next list goes on.
         next_cursor: Option<String>,
+        /// All that the runtime said, as JSON.
+        payload: Box<RawValue>,
     },
     /// A job is followed.
     Subscribed {
@@ -150,6 +156,8 @@ pub enum Event {
         replayed: bool,
         /// The number of its own event behind which live ones begin.
         subscribed_from: Option<u64>,
+        /// All that the runtime said, as JSON.
+        payload: Box<RawValue>,
     },
     /// A request was refused.
     Refused {
@@ -187,6 +195,8 @@ pub enum Event {
         outcome: Outcome,
         /// For people.
         summary: Option<String>,
+        /// All that the runtime said, as JSON.
+        payload: Box<RawValue>,
     },
     /// Events are missing: the session is broken, and should be gone on with over a new connection (§8.3).
     Gap {

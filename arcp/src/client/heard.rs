@@ -100,6 +100,7 @@ impl Client {
             features,
             agents,
             resume_window_sec,
+            payload: Secret::new(envelope.payload.get()),
         });
         Ok(())
     }
@@ -171,7 +172,8 @@ impl Client {
             trace_id: accepted.trace_id.or_else(|| envelope.trace_id.clone()).map(Text::into_owned),
             last_event_seq: None,
         };
-        self.events.push_back(Event::Accepted { request, job: Box::new(job), credentials });
+        let payload = Secret::new(envelope.payload.get());
+        self.events.push_back(Event::Accepted { request, job: Box::new(job), credentials, payload });
         Ok(())
     }
 
@@ -193,7 +195,8 @@ impl Client {
         let request = self.answered(listed.request_id.as_ref(), Waiting::List, None)?;
         let jobs = listed.jobs.into_iter().map(info).collect();
         let next_cursor = listed.next_cursor.map(Text::into_owned);
-        self.events.push_back(Event::Jobs { request, jobs, next_cursor });
+        let payload = envelope.payload.to_owned();
+        self.events.push_back(Event::Jobs { request, jobs, next_cursor, payload });
         Ok(())
     }
 
@@ -216,7 +219,8 @@ impl Client {
             last_event_seq: subscribed.subscribed_from,
         };
         let (replayed, subscribed_from) = (subscribed.replayed, subscribed.subscribed_from);
-        self.events.push_back(Event::Subscribed { request, job: Box::new(job), replayed, subscribed_from });
+        let (job, payload) = (Box::new(job), envelope.payload.to_owned());
+        self.events.push_back(Event::Subscribed { request, job, replayed, subscribed_from, payload });
         self.events.extend(self.held.remove(&job_id).into_iter().flatten());
         Ok(())
     }
@@ -344,7 +348,7 @@ impl Client {
     fn end(
         &mut self,
         job_id: Arc<str>,
-        event_seq: Option<u64>,
+        envelope: &Envelope<'_>,
         outcome: impl FnOnce(&mut Self, Option<Assembler>) -> Outcome,
         summary: Option<String>,
     ) {
@@ -367,7 +371,8 @@ impl Client {
                 self.events.push_back(Event::Cancelled { request, job_id, already_terminal });
             }
         }
-        self.tell(&Arc::clone(&job_id), Event::Ended { job_id, event_seq, outcome, summary });
+        let (event_seq, payload) = (envelope.event_seq, envelope.payload.to_owned());
+        self.tell(&Arc::clone(&job_id), Event::Ended { job_id, event_seq, outcome, summary, payload });
     }
 
     fn job_result(&mut self, envelope: &Envelope<'_>) -> Result<(), Refusal> {
@@ -384,14 +389,14 @@ impl Client {
             };
             let message = summary.clone().unwrap_or_else(|| format!("the job ended as {}", status.as_str()));
             let why: Failure = Refusal::new(code, message).into();
-            self.end(job_id, envelope.event_seq, |_, _| Outcome::Failed(status, why), summary);
+            self.end(job_id, envelope, |_, _| Outcome::Failed(status, why), summary);
             return Ok(());
         }
         let inline = result.result.or(result.output).or(result.value).map(ToOwned::to_owned);
         let (result_id, size) = (result.result_id.map(Text::into_owned), result.result_size);
         self.end(
             job_id,
-            envelope.event_seq,
+            envelope,
             |client, assembler| match (result_id, assembler) {
                 (Some(result_id), Some(assembler)) => match assembler.whole(&result_id, size) {
                     Ok(bytes) => Outcome::Streamed { result_id, bytes },
@@ -423,7 +428,7 @@ impl Client {
             self.events.push_back(Event::Refused { request, why });
             return Ok(());
         }
-        self.end(job_id, envelope.event_seq, |_, _| Outcome::Failed(status, why), None);
+        self.end(job_id, envelope, |_, _| Outcome::Failed(status, why), None);
         Ok(())
     }
 

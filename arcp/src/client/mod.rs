@@ -194,6 +194,19 @@ impl Client {
         self.say(kind::SESSION_HELLO, None, &hello);
     }
 
+    /// Goes on with a session of another client, with the next hello (§6.3): its id, the token of its last welcome, and the
+    /// number of the last event that was taken in.
+    pub fn go_on_with(&mut self, session_id: &str, resume_token: &str, last_event: u64) {
+        self.forget_session();
+        self.session = Some(Session {
+            id: session_id.into(),
+            resume_token: resume_token.to_owned(),
+            features: Features::NONE,
+            heartbeat_us: None,
+        });
+        (self.last, self.acked) = (last_event, last_event);
+    }
+
     /// Gives the session up: the next hello begins another one.
     pub fn forget_session(&mut self) {
         self.session = None;

@@ -27,7 +27,7 @@ pub struct Submit<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Text<'a>>,
     /// How long it may run, in seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::seconds::of_option")]
     pub max_runtime_sec: Option<f64>,
 }
 

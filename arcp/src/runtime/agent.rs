@@ -321,6 +321,24 @@ impl Runtime {
         self.jobs.get(&key).map(|job| Arc::clone(&job.id))
     }
 
+    /// Whose job it is.
+    #[must_use]
+    pub fn job_principal(&self, key: JobKey) -> Option<Arc<str>> {
+        self.jobs.get(&key).map(|job| Arc::clone(&job.principal))
+    }
+
+    /// The agent that it is of, and the version that was chosen: `name@version`, or `name` where it has none.
+    #[must_use]
+    pub fn job_agent(&self, key: JobKey) -> Option<Arc<str>> {
+        self.jobs.get(&key).map(|job| Arc::clone(&job.agent))
+    }
+
+    /// How far it is, as lists say it: `pending`, `running`, `success`, `error`, `cancelled` or `timed_out`.
+    #[must_use]
+    pub fn job_state(&self, key: JobKey) -> Option<&'static str> {
+        self.jobs.get(&key).map(|job| job.state.as_str())
+    }
+
     /// An error that an agent may go on after, as `tool_result` (§9.6).
     pub(super) fn tool_error(&mut self, key: JobKey, call_id: &str, why: &Refusal) {
         #[derive(Serialize)]

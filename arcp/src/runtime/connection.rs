@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::hail::Hail;
 use super::log::Lsn;
+use super::permit::{Ask, Leave, Parked};
 use super::timers::Timer;
 use super::{ConnectionId, Event, Runtime, SessionKey};
 use crate::envelope::{Envelope, Head};
@@ -23,6 +24,8 @@ pub(super) struct Connection {
     pub(super) heard_us: u64,
     pub(super) sent_us: u64,
     pub(super) is_listed: bool,
+    /// Requests that wait for the application.
+    pub(super) parked: Vec<Parked>,
 }
 
 /// Never what is written: it may be a secret.
@@ -60,6 +63,7 @@ impl Runtime {
             heard_us: self.now_us,
             sent_us: self.now_us,
             is_listed: false,
+            parked: Vec::new(),
         };
         self.connections.insert(id, connection);
         self.timers.add(self.now_us + u64::from(self.settings.hello_ms) * 1000, Timer::Hello(id));
@@ -90,7 +94,11 @@ impl Runtime {
         }
         match self.connections.get(&id).map(|connection| &connection.phase) {
             Some(Phase::New) => self.hail(id, &envelope),
-            Some(Phase::Open(session)) => self.heed(id, *session, &envelope),
+            Some(Phase::Open(session)) => {
+                // Without a policy of the application there is nothing to be asked.
+                let leave: Leave<'_> = (!self.settings.policy).then_some(&[]);
+                self.heed(id, *session, &envelope, frame, leave);
+            }
             // One thing after the other: nothing counts before the welcome.
             _ => {
                 let refusal = Refusal::new(Code::InvalidRequest, "the session has not been welcomed yet");
@@ -103,6 +111,7 @@ impl Runtime {
     pub fn transport_ended(&mut self, id: ConnectionId, now_us: u64) {
         self.tick(now_us);
         let Some(connection) = self.connections.remove(&id) else { return };
+        self.unpark(connection.parked);
         if let Phase::Open(session) = connection.phase {
             self.leave(session);
         }
@@ -118,9 +127,21 @@ impl Runtime {
     }
 
     /// A request of an open session.
-    fn heed(&mut self, id: ConnectionId, session: SessionKey, envelope: &Envelope<'_>) {
+    pub(super) fn heed(
+        &mut self,
+        id: ConnectionId,
+        session: SessionKey,
+        envelope: &Envelope<'_>,
+        frame: &[u8],
+        leave: Leave<'_>,
+    ) {
         self.has_welcome(session);
-        if let Err(refusal) = self.heed_within(id, session, envelope) {
+        let heeded = match self.heed_within(id, session, envelope, leave) {
+            Ok(Some(ask)) => self.park(id, session, frame, ask),
+            Ok(None) => Ok(()),
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = heeded {
             self.refuse(id, envelope.id.as_deref(), &refusal);
         }
     }
@@ -130,35 +151,33 @@ impl Runtime {
         id: ConnectionId,
         session: SessionKey,
         envelope: &Envelope<'_>,
-    ) -> Result<(), Refusal> {
+        leave: Leave<'_>,
+    ) -> Result<Option<Ask>, Refusal> {
         let found = self.sessions.get(&session).ok_or_else(gone)?;
         if envelope.session_id.as_ref().is_some_and(|named| **named != *found.id) {
             return Err(Refusal::invalid("the frame names another session"));
         }
         match envelope.kind.as_str() {
-            kind::SESSION_PING => self.ping(id, envelope),
-            kind::SESSION_PONG => Ok(()),
-            kind::SESSION_ACK => self.ack(session, envelope),
-            kind::SESSION_LIST_JOBS => self.list_jobs(id, session, envelope),
+            kind::SESSION_PING => self.ping(id, envelope)?,
+            kind::SESSION_PONG => {}
+            kind::SESSION_ACK => self.ack(session, envelope)?,
+            kind::SESSION_LIST_JOBS => return self.list_jobs(id, session, envelope, leave),
             kind::SESSION_CLOSE => {
                 self.answer(id, kind::SESSION_CLOSED, &Close::default());
                 self.close(id);
-                Ok(())
             }
-            kind::SESSION_BYE => {
-                self.close(id);
-                Ok(())
+            kind::SESSION_BYE => self.close(id),
+            kind::JOB_SUBMIT => self.submit(id, session, envelope)?,
+            kind::JOB_CANCEL => return self.cancel(id, session, envelope, leave),
+            kind::JOB_SUBSCRIBE => return self.subscribe(id, session, envelope, leave),
+            kind::JOB_UNSUBSCRIBE => self.unsubscribe(session, envelope)?,
+            other if other.starts_with("x-vendor.") => self.stats.ignored += 1,
+            other => {
+                let why = format!("there is no message {}", crate::error::quoted(other));
+                return Err(Refusal::invalid(why));
             }
-            kind::JOB_SUBMIT => self.submit(id, session, envelope),
-            kind::JOB_CANCEL => self.cancel(id, session, envelope),
-            kind::JOB_SUBSCRIBE => self.subscribe(id, session, envelope),
-            kind::JOB_UNSUBSCRIBE => self.unsubscribe(session, envelope),
-            other if other.starts_with("x-vendor.") => {
-                self.stats.ignored += 1;
-                Ok(())
-            }
-            other => Err(Refusal::invalid(format!("there is no message {}", crate::error::quoted(other)))),
         }
+        Ok(None)
     }
 
     fn ping(&mut self, id: ConnectionId, envelope: &Envelope<'_>) -> Result<(), Refusal> {

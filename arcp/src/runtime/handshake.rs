@@ -16,6 +16,7 @@ use crate::envelope::Envelope;
 use crate::error::{Code, Refusal};
 use crate::features::{Feature, Features};
 use crate::message::{Hello, Resume, ResumeAgain, Software, kind};
+use crate::seconds::Seconds;
 use crate::secret::Secret;
 use crate::text::Text;
 use crate::token::{ResumeToken, TokenHash};
@@ -27,8 +28,8 @@ struct Welcome<'a> {
     session_id: &'a str,
     accepted_at: &'a str,
     resume_token: &'a str,
-    resume_window_sec: f64,
-    heartbeat_interval_sec: f64,
+    resume_window_sec: Seconds,
+    heartbeat_interval_sec: Seconds,
     capabilities: Capabilities<'a>,
 }
 
@@ -155,8 +156,8 @@ impl Runtime {
             session_id: &session_id,
             accepted_at: &accepted_at,
             resume_token: &token.text(),
-            resume_window_sec: f64::from(self.settings.resume_window_ms) / 1000.0,
-            heartbeat_interval_sec: f64::from(self.settings.heartbeat_ms) / 1000.0,
+            resume_window_sec: Seconds(f64::from(self.settings.resume_window_ms) / 1000.0),
+            heartbeat_interval_sec: Seconds(f64::from(self.settings.heartbeat_ms) / 1000.0),
             capabilities: Capabilities { encodings: ["json"], features, agents: &agents },
         };
         self.answer_about(id, kind::SESSION_WELCOME, None, None, &welcome, true);

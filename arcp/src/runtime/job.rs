@@ -151,6 +151,7 @@ impl Runtime {
             expires_at: job.expires_us.map(timestamp),
             trace: job.trace.clone(),
             principal: Arc::clone(&job.principal),
+            session_id: self.sessions.get(&job.session).map(|session| Arc::clone(&session.id)),
             parent: job.parent.as_ref().map(|(parent, _)| *parent),
             attempt: job.attempt,
             credentials: Arc::clone(&job.issued),

@@ -58,6 +58,10 @@ impl fmt::Debug for Entry {
 #[derive(Debug, Default)]
 pub(super) struct Log {
     entries: VecDeque<Entry>,
+    /// For each of them, how many bytes ever came before it.
+    begins: VecDeque<u64>,
+    /// Bytes that ever came.
+    came: u64,
     /// How many were dropped: the oldest that is here has the number `dropped + 1`.
     dropped: u64,
     bytes: usize,
@@ -83,9 +87,18 @@ impl Log {
         self.bytes
     }
 
+    /// Bytes of the last `count` events, as far as they are in memory.
+    pub(super) fn bytes_of_last(&self, count: u64) -> u64 {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.begins.len());
+        self.begins.get(self.begins.len() - count).map_or(0, |begin| self.came - begin)
+    }
+
     /// Adds an event and gives its number.
     pub(super) fn push(&mut self, entry: Entry) -> u64 {
-        self.bytes += size(&entry);
+        let bytes = size(&entry);
+        self.bytes += bytes;
+        self.begins.push_back(self.came);
+        self.came += bytes as u64;
         self.entries.push_back(entry);
         self.last()
     }
@@ -106,6 +119,7 @@ impl Log {
         {
             self.bytes -= size(oldest);
             self.entries.pop_front();
+            self.begins.pop_front();
             self.dropped += 1;
         }
         before - self.bytes
@@ -135,6 +149,8 @@ mod tests {
         assert_eq!((log.dropped(), log.last()), (5, 10));
         assert!(log.get(5).is_none() && log.get(0).is_none() && log.get(11).is_none());
         assert_eq!(log.get(6).map(|entry| entry.lsn), Some(6));
+        assert_eq!(log.bytes_of_last(2), 2 * each as u64);
+        assert_eq!((log.bytes_of_last(0), log.bytes_of_last(99)), (0, log.bytes() as u64));
         log.shrink(0, 10);
         assert_eq!((log.dropped(), log.bytes()), (9, each));
     }

@@ -19,7 +19,9 @@ mod keys;
 mod log;
 mod outbox;
 mod output;
+mod permit;
 mod record;
+mod registry;
 mod requests;
 mod restore;
 mod result;
@@ -34,13 +36,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 pub use agent::Emitted;
 pub use delegation::Delegate;
 pub use log::{Class, Lsn};
 pub use outbox::Run;
-pub use output::{Audit, Event, Issued, Principal, Scope, Start};
+pub use output::{Audit, Event, Issued, Operation, Principal, Scope, Start};
 pub use record::{
     Batch, Load, LoadedEvent, Record, Snapshot, SnapshotJob, StoredJob, StoredKey, StoredSession,
 };
@@ -73,6 +75,10 @@ key! {
     /// Names a job of a runtime, also after it was started again.
     JobKey
 }
+key! {
+    /// Names a request that waits for [`Runtime::permitted`].
+    PermitId
+}
 
 /// The engine of a runtime; see the [module](self) for the contract. Not shared: one thread at a time.
 #[derive(Debug)]
@@ -99,6 +105,8 @@ pub struct Runtime {
     logs: usize,
     accounts: Accounts,
     keys: Keys,
+    /// Whose requests wait for the application.
+    permits: HashMap<PermitId, ConnectionId>,
     journal: Journal,
     timers: Timers,
     events: VecDeque<Event>,
@@ -136,8 +144,7 @@ impl Runtime {
     /// at the start and moved on by a monotonic clock (§14).
     #[must_use]
     pub fn new(settings: Settings, inventory: Inventory, seed: [u8; 32], now_us: u64) -> Self {
-        // Texts and lists of them: it cannot fail.
-        let agents = to_raw_value(&inventory).unwrap_or_else(|_| RawValue::NULL.to_owned()).into();
+        let agents = registry::listing(&inventory);
         Self {
             journal: Journal::new(settings.store),
             settings,
@@ -157,6 +164,7 @@ impl Runtime {
             logs: 0,
             accounts: Accounts::default(),
             keys: Keys::default(),
+            permits: HashMap::default(),
             timers: Timers::default(),
             events: VecDeque::new(),
             starts: VecDeque::new(),
@@ -193,7 +201,7 @@ impl Runtime {
 
     /// What this runtime can.
     fn features(&self) -> Features {
-        let all = Features::ALL;
+        let all = self.settings.features;
         if self.settings.credentials { all } else { all.without(Feature::ProvisionedCredentials) }
     }
 

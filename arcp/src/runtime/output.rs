@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConnectionId, JobKey};
+use super::{ConnectionId, JobKey, PermitId};
 use crate::error::Refusal;
 use crate::lease::Lease;
 use crate::message::FinalStatus;
@@ -88,6 +88,8 @@ pub struct Start {
     pub trace: TraceContext,
     /// Whose job it is.
     pub principal: Arc<str>,
+    /// The session that submitted it, or the job at the head of what delegated it.
+    pub session_id: Option<Arc<str>>,
     /// The job that delegated it.
     pub parent: Option<JobKey>,
     /// Which time it is started: 1, and more after the runtime has ended under it.
@@ -155,6 +157,17 @@ pub enum Audit {
     },
 }
 
+/// What somebody wants to do with jobs of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// To have them in a list (§6.6).
+    List,
+    /// To see what happens in one (§7.6).
+    Subscribe,
+    /// To cancel one that another session submitted, of the same principal or of another (§7.4).
+    Cancel,
+}
+
 /// What a runtime wants done.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -192,6 +205,19 @@ pub enum Event {
         delegate_id: String,
         /// What it gave, as JSON; `Err` where it failed.
         result: Result<Arc<str>, Refusal>,
+    },
+    /// Somebody asks for jobs that its scope does not reach: [`Runtime::permitted`](super::Runtime::permitted) says
+    /// which of them it may. The request waits for that; what its session asks meanwhile may be answered before it.
+    /// Only with [`Settings::policy`](super::Settings::policy).
+    Permit {
+        /// The request.
+        ticket: PermitId,
+        /// Who asks.
+        principal: Arc<str>,
+        /// What for.
+        operation: Operation,
+        /// The one job; of a list all that it could show, oldest first.
+        jobs: Vec<JobKey>,
     },
     /// Make credentials for a job: [`Runtime::provisioned`](super::Runtime::provisioned). It is not accepted before.
     Provision {

@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::job::{Job, Outcome};
+use super::output::Operation;
+use super::permit::{Ask, Leave, includes};
 use super::record::Record;
 use super::submit::{Budget, budget_of, constraints};
 use super::{Audit, ConnectionId, Event, JobKey, Runtime, SessionKey, timestamp};
@@ -93,7 +95,8 @@ impl Runtime {
         id: ConnectionId,
         key: SessionKey,
         envelope: &Envelope<'_>,
-    ) -> Result<(), Refusal> {
+        leave: Leave<'_>,
+    ) -> Result<Option<Ask>, Refusal> {
         self.need(key, Feature::ListJobs)?;
         let asked: ListJobs<'_> = envelope.payload()?;
         let most = self.settings.max_list;
@@ -118,26 +121,40 @@ impl Runtime {
         let after = time(asked.filter.created_after.as_ref(), "created_after")?;
         let before = time(asked.filter.created_before.as_ref(), "created_before")?;
         let from = asked.cursor.as_deref().map(read_cursor).transpose()?;
-        let Some(session) = self.sessions.get(&key) else { return Ok(()) };
+        let Some(session) = self.sessions.get(&key) else { return Ok(None) };
         let principal = &session.principal;
-        let shown = |job: &Job| {
+        let reached = |job: &Job| principal.observes.reaches(&principal.name, &job.principal);
+        let wanted = |job: &Job| {
             let created = i64::try_from(job.created_us).unwrap_or(i64::MAX);
             let filter = &asked.filter;
             let name = job.agent.split('@').next().unwrap_or_default();
-            principal.observes.reaches(&principal.name, &job.principal)
-                && (filter.status.is_empty()
-                    || filter.status.iter().any(|status| *status == job.state.as_str()))
+            (filter.status.is_empty() || filter.status.iter().any(|status| *status == job.state.as_str()))
                 && filter.agent.as_deref().is_none_or(|agent| agent == &*job.agent || agent == name)
                 && after.is_none_or(|after| created > after)
                 && before.is_none_or(|before| created < before)
         };
-        let mut found = self
+        let begin = from.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+        let candidates = self
             .order
-            .range((
-                from.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded),
-                std::ops::Bound::Unbounded,
-            ))
-            .filter_map(|at| self.jobs.get(&at.1).filter(|job| shown(job)).map(|job| (*at, job)));
+            .range((begin, std::ops::Bound::Unbounded))
+            .filter_map(|at| self.jobs.get(&at.1).filter(|job| wanted(job)).map(|job| (*at, job)));
+        if leave.is_none() {
+            let (mut others, mut sure) = (Vec::new(), 0);
+            for ((_, job_key), job) in candidates.clone() {
+                if !reached(job) {
+                    others.push(job_key);
+                } else if sure == limit {
+                    // Whatever comes behind is not in this list.
+                    break;
+                } else {
+                    sure += 1;
+                }
+            }
+            if !others.is_empty() {
+                return Ok(Some(Ask { operation: Operation::List, jobs: others }));
+            }
+        }
+        let mut found = candidates.filter(|((_, key), job)| reached(job) || includes(leave, *key));
         let mut jobs = Vec::new();
         let mut last = None;
         for (at, job) in found.by_ref().take(limit) {
@@ -165,7 +182,7 @@ impl Runtime {
         if let Ok(answer) = answer {
             self.answer(id, kind::SESSION_JOBS, &answer);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// The job that a request is about: on the envelope, or in its payload.
@@ -193,7 +210,8 @@ impl Runtime {
         id: ConnectionId,
         key: SessionKey,
         envelope: &Envelope<'_>,
-    ) -> Result<(), Refusal> {
+        leave: Leave<'_>,
+    ) -> Result<Option<Ask>, Refusal> {
         let asked: Cancel<'_> = envelope.payload()?;
         let (_, found) = self.job_named(envelope, asked.job_id.as_ref())?;
         let unknown = || Refusal::new(Code::JobNotFound, "there is no such job");
@@ -206,7 +224,10 @@ impl Runtime {
             super::Scope::Own => false,
             other => other.reaches("", &job.principal),
         };
-        if job.session != key && !widened {
+        if job.session != key && !widened && !includes(leave, job_key) {
+            if leave.is_none() {
+                return Ok(Some(Ask { operation: Operation::Cancel, jobs: vec![job_key] }));
+            }
             // Who may see the job may know why.
             return Err(if principal.observes.reaches(&principal.name, &job.principal) {
                 Refusal::denied("a job is cancelled by the session that submitted it (§7.4)")
@@ -233,7 +254,7 @@ impl Runtime {
             let why = Refusal::new(Code::Cancelled, reason);
             self.end_job(job_key, &Outcome::Failed(FinalStatus::Cancelled, &why));
         }
-        Ok(())
+        Ok(None)
     }
 
     pub(super) fn subscribe(
@@ -241,14 +262,19 @@ impl Runtime {
         id: ConnectionId,
         key: SessionKey,
         envelope: &Envelope<'_>,
-    ) -> Result<(), Refusal> {
+        leave: Leave<'_>,
+    ) -> Result<Option<Ask>, Refusal> {
         self.need(key, Feature::Subscribe)?;
         let asked: Subscribe<'_> = envelope.payload()?;
         let (name, found) = self.job_named(envelope, asked.job_id.as_ref())?;
-        let Some(session) = self.sessions.get(&key) else { return Ok(()) };
+        let Some(session) = self.sessions.get(&key) else { return Ok(None) };
         let (principal, dialect) = (&session.principal, session.dialect);
         let job = found.and_then(|key| self.jobs.get(&key));
-        let allowed = job.is_some_and(|job| principal.observes.reaches(&principal.name, &job.principal));
+        let reached = job.is_some_and(|job| principal.observes.reaches(&principal.name, &job.principal));
+        if let (Some(job_key), None, false) = (found, leave, reached) {
+            return Ok(Some(Ask { operation: Operation::Subscribe, jobs: vec![job_key] }));
+        }
+        let allowed = reached || found.is_some_and(|job| includes(leave, job));
         let audit = Audit::Subscribe {
             subscriber: Arc::clone(&principal.name),
             job_id: crate::error::cut(name),
@@ -298,7 +324,7 @@ impl Runtime {
         if !has_ended || from.is_some() {
             self.follow(key, job_key);
         }
-        Ok(())
+        Ok(None)
     }
 
     pub(super) fn unsubscribe(&mut self, key: SessionKey, envelope: &Envelope<'_>) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 //! What a runtime is told before it begins.
 
 use crate::envelope::FrameLimits;
+use crate::features::Features;
 use crate::lease::LeaseSettings;
 
 /// The settings of a runtime. The defaults are safe against hostile clients.
@@ -11,6 +12,8 @@ pub struct Settings {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// What it says that it can: all, but credentials only where `credentials` is set.
+    pub features: Features,
     /// How large and how deep a frame may be.
     pub frame: FrameLimits,
     /// How long a hello may take, in milliseconds: 10 s.
@@ -45,6 +48,10 @@ pub struct Settings {
     pub lease: LeaseSettings,
     /// Whether a job of others is answered as one that does not exist: false (§7.6 says `PERMISSION_DENIED`).
     pub conceal_existence: bool,
+    /// Whether the application is asked about jobs of others that a principal's scope does not reach (§7.6): false.
+    /// Who sets it answers [`Event::Permit`](super::Event::Permit). A job that `conceal_existence` hides is then hidden
+    /// from who reads the answers, and not from who takes their time.
+    pub policy: bool,
     /// Whether jobs get credentials of upstream services (§9.8): false. Who sets it answers
     /// [`Event::Provision`](super::Event::Provision).
     pub credentials: bool,
@@ -53,7 +60,8 @@ pub struct Settings {
     /// Whether there is a store behind the engine: false. Where there is, nothing is told to a client before it is
     /// stored, and what was dropped from memory is loaded.
     pub store: bool,
-    /// Events of one connected reader that may wait before the agents that it reads have to wait: 1,024.
+    /// Events of one connected reader that may wait before the agents that it reads have to wait: 1,024. They wait too
+    /// where it has not been told the last quarter of what `max_log` keeps of a job.
     pub backlog: usize,
     /// Bytes of one job's events that are kept in memory: 4 MiB with a store, from which older ones are loaded; without
     /// one, what is dropped cannot be read again.
@@ -78,6 +86,7 @@ impl Default for Settings {
         Self {
             name: "ixt".into(),
             version: env!("CARGO_PKG_VERSION").into(),
+            features: Features::ALL,
             frame: FrameLimits::default(),
             hello_ms: 10_000,
             heartbeat_ms: 30_000,
@@ -94,6 +103,7 @@ impl Default for Settings {
             expiry_grace_ms: 0,
             lease: LeaseSettings::default(),
             conceal_existence: false,
+            policy: false,
             credentials: false,
             dialects: true,
             store: false,

@@ -249,19 +249,25 @@ impl Runtime {
             return true;
         }
         let backlog = self.settings.backlog as u64;
+        // Without a store, what is dropped from memory before it was told is lost.
+        let most = (self.settings.max_log / 4) as u64;
+        let log = &job.log;
         let is_slow = |session: &Session| {
-            session.connection.is_some() && !session.lags && session.outbox.backlog() >= backlog
+            let behind = session.outbox.backlog();
+            session.connection.is_some()
+                && !session.lags
+                && (behind >= backlog || log.bytes_of_last(behind) > most)
         };
         for follower in &job.followers {
             let Some(session) = self.sessions.get_mut(follower).filter(|session| is_slow(session)) else {
                 continue;
             };
-            job.waits = true;
             if session.waiting.is_empty() {
                 let until = self.now_us + u64::from(self.settings.patience_ms) * 1000;
                 self.timers.add(until, Timer::Patience(*follower));
             }
             session.waiting.push(key);
+            job.waits = true;
             return true;
         }
         false

@@ -1,7 +1,7 @@
 //! Hello, welcome, resume, heartbeats, close (ARCP §§5, 6).
 
-use ixt_arcp::client::Event;
-use serde_json::json;
+use ixt_arcp::client::{Client, Event, Settings, Submission};
+use serde_json::{Value, json};
 
 use crate::world::{ALL, World, count, fields};
 
@@ -32,7 +32,8 @@ fn a_welcome_says_what_the_session_can() {
     );
     assert_eq!(
         (&payload["resume_window_sec"], &payload["heartbeat_interval_sec"]),
-        (&json!(600.0), &json!(30.0))
+        (&json!(600), &json!(30)),
+        "whole, as some peers read integers alone"
     );
     assert!(payload["resume_token"].as_str().unwrap().len() >= 64);
 }
@@ -348,4 +349,45 @@ fn sessions_of_a_principal_are_bounded_and_the_one_left_longest_ago_gives_way() 
     world.cut(world.peers[peers[1]].connection.unwrap());
     world.welcomed("tok-a");
     assert_eq!(world.runtime.sessions(), 4);
+}
+
+/// ARCP §6.3.
+#[test]
+fn another_client_goes_on_with_a_session_that_it_is_told_of() {
+    let mut world = World::new();
+    let first = world.client("tok-a");
+    let job = {
+        world.ends[first].engine.submit(&Submission::new("slow"), world.now_us).unwrap();
+        world.pump();
+        world.started[0].job
+    };
+    world.emit(job, "log", json!({"n": 1})).unwrap();
+    world.pump();
+    let events = world.events(first);
+    let welcome = events.iter().find_map(|event| match event {
+        Event::Welcome { payload, .. } => Some(payload.reveal().to_owned()),
+        _ => None,
+    });
+    // As it came, so that the application has the token.
+    let welcome: Value = serde_json::from_str(&welcome.unwrap()).unwrap();
+    let session = world.ends[first].engine.session_id().unwrap();
+    world.cut(world.ends[first].connection.unwrap());
+    world.emit(job, "log", json!({"n": 2})).unwrap();
+    world.pump();
+
+    let second = world.ends.len();
+    let mut engine = Client::new(Settings::default(), [9; 32], world.now_us);
+    engine.go_on_with(&session, welcome["resume_token"].as_str().unwrap(), 1);
+    world.ends.push(crate::world::End { engine, connection: None, events: Vec::new() });
+    world.reconnect(second, "tok-a");
+    let events = world.events(second);
+    assert!(events.iter().any(|event| matches!(event, Event::Welcome { resumed: true, .. })), "{events:?}");
+    let told: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Job(event) => Some((event.event_seq, event.body.get().to_owned())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(Some(2), r#"{"n":2}"#.to_owned())], "from where the other one stopped");
 }

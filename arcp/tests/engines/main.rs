@@ -6,5 +6,7 @@ mod handshake;
 mod jobs;
 mod leases;
 mod pace;
+mod permits;
+mod registry;
 mod results;
 mod world;

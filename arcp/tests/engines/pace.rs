@@ -82,6 +82,30 @@ fn a_sleeping_reader_holds_an_agent_up_for_a_while_and_memory_never() {
     assert!(!world.peers[other].closed);
 }
 
+/// ARCP §6.5.
+#[test]
+fn an_agent_waits_by_bytes_too_so_that_nothing_is_dropped_before_it_was_told() {
+    let mut world = World::with(|settings| settings.max_log = 1 << 20);
+    let peer = world.welcomed("tok-a");
+    let (job, _) = world.submit(peer, json!({"agent": "slow"}));
+    world.take(peer);
+    // All of it is emitted before the reader's turn comes, as long as that may be.
+    let body = json!({"level": "info", "message": "x".repeat(50_000)}).to_string();
+    let (mut emitted, mut told) = (0, 0);
+    while emitted < 100 {
+        loop {
+            emitted += 1;
+            let waits = world.runtime.emit(job, "log", &body, world.now_us).unwrap() == Emitted::Wait;
+            if waits || emitted == 100 {
+                break;
+            }
+        }
+        world.pump();
+        told += world.take(peer).len();
+    }
+    assert_eq!(told, 100, "4.8 MiB through a log of 1 MiB");
+}
+
 #[test]
 fn what_waits_for_a_batch_is_told_by_it_also_when_one_of_before_is_stored_meanwhile() {
     let mut world = World::with(|settings| settings.store = true);

@@ -36,7 +36,6 @@ mod child;
 mod client;
 mod runtime;
 mod seed;
-pub mod store;
 mod transport;
 
 pub use auth::{Jwt, StaticTokens, Verifier};
@@ -51,3 +50,5 @@ pub use ixt_arcp::client::{Failure, JobEvent, JobInfo, Outcome, Settings as Clie
 pub use ixt_arcp::message::{Filter, FinalStatus, ListJobs};
 pub use ixt_arcp::runtime::{Audit, Delegate, Issued, Principal, Scope, Settings, Stats};
 pub use ixt_arcp::{Code, Feature, Features, Refusal};
+/// Where a runtime keeps what must survive it.
+pub use ixt_arcp_store as store;

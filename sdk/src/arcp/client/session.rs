@@ -243,12 +243,12 @@ impl State {
                     let _ = welcomed.send(Ok(()));
                 }
             }
-            Event::Accepted { request, job, credentials } => self.open(request, *job, credentials),
+            Event::Accepted { request, job, credentials, .. } => self.open(request, *job, credentials),
             Event::Subscribed { request, job, .. } => self.open(request, *job, None),
             Event::Cancelled { request, already_terminal, .. } => {
                 self.answer(request, Ok(Answered::Cancelled(already_terminal)));
             }
-            Event::Jobs { request, jobs, next_cursor } => {
+            Event::Jobs { request, jobs, next_cursor, .. } => {
                 self.answer(request, Ok(Answered::Jobs(jobs, next_cursor)));
             }
             Event::Refused { request, why } => self.answer(request, Err(why)),

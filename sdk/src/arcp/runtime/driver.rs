@@ -193,6 +193,10 @@ impl Driver {
                     driver.with(|engine, now_us| engine.provisioned(job, answer, now_us));
                 });
             }
+            // There is no policy here, so who sets that there is one permits nothing.
+            Event::Permit { ticket, .. } => {
+                self.with(|engine, now_us| engine.permitted(ticket, &[], now_us));
+            }
             Event::Revoke { credential, job, job_id } => {
                 let driver = Arc::clone(self);
                 self.tasks.spawn(async move {

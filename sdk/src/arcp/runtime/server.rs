@@ -125,51 +125,8 @@ fn check(request: &Request, hosts: &[String]) -> Result<(), ErrorResponse> {
         return refuse(StatusCode::NOT_FOUND, "ARCP is at /arcp");
     }
     let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if !is_known(host, hosts) {
+    if !ixt_arcp::is_known_host(host, hosts) {
         return refuse(StatusCode::FORBIDDEN, "the Host header names another host");
     }
     Ok(())
-}
-
-/// Whether it is an address, `localhost`, or one of these names.
-fn is_known(host: &str, hosts: &[String]) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
-    let lower = name.to_ascii_lowercase();
-    bare.parse::<std::net::IpAddr>().is_ok() || lower == "localhost" || hosts.contains(&lower)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_known;
-
-    #[test]
-    fn addresses_and_names_that_were_given_are_known() {
-        let hosts = ["arcp.example.com".to_owned()];
-        for host in [
-            "127.0.0.1",
-            "127.0.0.1:80",
-            "[::1]:7777",
-            "[::1]",
-            "localhost:1",
-            "LOCALHOST",
-            "arcp.example.com",
-            "ARCP.example.com:443",
-        ] {
-            assert!(is_known(host, &hosts), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example.com",
-            "arcp.example.com.evil.com",
-            "127.0.0.1.evil.com:80",
-            "localhost.evil.com",
-            ":80",
-        ] {
-            assert!(!is_known(host, &hosts), "{host}");
-        }
-    }
 }

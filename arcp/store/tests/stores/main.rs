@@ -3,5 +3,6 @@
 mod engine;
 mod file;
 mod kill;
+mod queue;
 mod records;
 mod writer;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::statement::{run, sql};
 use super::{Doing, Failed};
-use crate::arcp::store::runs;
+use crate::runs;
 
 /// The last run of each session that is not written yet.
 #[derive(Default)]

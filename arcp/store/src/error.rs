@@ -48,7 +48,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// SQLite cannot go on: the disk is full or broken, mostly.
-    #[cfg(feature = "arcp-sqlite")]
+    #[cfg(feature = "sqlite")]
     #[error("Sqlite: {}, {doing}: {source}", path.display())]
     Sqlite {
         /// The file.
@@ -63,8 +63,8 @@ pub enum StoreError {
     Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The thread of a [`Writer`](super::Writer) has ended: its store has failed, and
-/// [`Reply::Failed`](super::Reply::Failed) has said why, or it has panicked.
+/// The thread of a [`Writer`](crate::Writer) has ended: its store has failed, and
+/// [`Reply::Failed`](crate::Reply::Failed) has said why, or it has panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the writer has stopped: its store failed")]
 pub struct WriterError;

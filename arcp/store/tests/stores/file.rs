@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ixt::arcp::engine::runtime::{Batch, Class, JobKey, Load, Record, Run, SessionKey, Snapshot};
-use ixt::arcp::store::{Durability, Memory, Sqlite, Store, StoreError};
+use ixt_arcp::runtime::{Batch, Class, JobKey, Load, Record, Run, SessionKey, Snapshot};
+use ixt_arcp_store::{Durability, Memory, Sqlite, Store, StoreError};
 
 pub(crate) fn open(path: &Path) -> Sqlite {
     Sqlite::open(path, Durability::Full).unwrap()
@@ -15,7 +15,7 @@ pub(crate) fn event(job: u64, number: u64, payload: impl Into<Arc<str>>) -> Reco
 }
 
 pub(crate) fn job(key: u64) -> Record {
-    Record::Job(Box::new(ixt::arcp::engine::runtime::StoredJob {
+    Record::Job(Box::new(ixt_arcp::runtime::StoredJob {
         key: JobKey::from_raw(key),
         id: format!("job_{key}").into(),
         session: SessionKey::from_raw(1),
@@ -237,7 +237,7 @@ fn what_is_acked_forgotten_or_ended_is_gone() {
             .collect()
     };
     for mut store in both(folder.path()) {
-        let opened = Record::Session(Box::new(ixt::arcp::engine::runtime::StoredSession {
+        let opened = Record::Session(Box::new(ixt_arcp::runtime::StoredSession {
             key: session,
             id: "sess_1".into(),
             principal: "a".into(),

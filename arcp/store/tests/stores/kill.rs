@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use ixt::arcp::engine::runtime::{Batch, JobKey, Load, SessionKey};
-use ixt::arcp::store::{Durability, Reply, Sqlite, Store, Writer};
+use ixt_arcp::runtime::{Batch, JobKey, Load, SessionKey};
+use ixt_arcp_store::{Durability, Reply, Sqlite, Store, Writer};
 
 use super::file::{event, job};
 

@@ -11,8 +11,8 @@ use ixt_arcp::runtime::{
 };
 use rusqlite::{Connection, Error, Row};
 
-use super::super::page::Page;
-use super::super::{StoreError, runs};
+use crate::page::Page;
+use crate::{StoreError, runs};
 
 /// Why something was not read.
 pub(super) enum Unread {

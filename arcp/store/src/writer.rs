@@ -4,22 +4,10 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use ixt_arcp::runtime::{Batch, Load, LoadedEvent, Lsn};
+use ixt_arcp::runtime::{Batch, Load};
 
-use super::{Store, StoreError, WriterError};
-
-/// What a [`Writer`] has done. Who did not heed one would wait for ever, so this is exhaustive.
-#[derive(Debug)]
-pub enum Reply {
-    /// All up to this place is stored: for [`Runtime::stored`](ixt_arcp::Runtime::stored).
-    Stored(Lsn),
-    /// What was asked for: for [`Runtime::loaded`](ixt_arcp::Runtime::loaded).
-    Loaded(Load, Vec<LoadedEvent>),
-    /// The store has failed, and nothing more comes. What was reported is stored; of the rest nobody was told, so the
-    /// runtime is to be ended, and begins again with what the store has. It is not tried again here: after a
-    /// failed write nobody knows what a disk has kept.
-    Failed(StoreError),
-}
+use crate::work::Work;
+use crate::{Reply, Store, WriterError};
 
 enum Ask {
     Write(Batch),
@@ -82,27 +70,16 @@ impl Writer {
 ///
 /// What is dropped first is what asks come by: who has seen the replies end cannot ask any more.
 fn work(mut store: impl Store, mut on_reply: Box<dyn FnMut(Reply) + Send>, asked: Receiver<Ask>) {
-    let mut batches = Vec::new();
-    let mut loads = Vec::new();
+    let mut work = Work::default();
     while let Ok(first) = asked.recv() {
         for ask in std::iter::once(first).chain(asked.try_iter()) {
             match ask {
-                Ask::Write(batch) => batches.push(batch),
-                Ask::Load(load) => loads.push(load),
+                Ask::Write(batch) => work.write(batch),
+                Ask::Load(load) => work.load(load),
             }
         }
-        if let Some(last) = batches.last().map(|batch| batch.lsn) {
-            match store.write(&batches) {
-                Ok(()) => on_reply(Reply::Stored(last)),
-                Err(error) => return on_reply(Reply::Failed(error)),
-            }
-            batches.clear();
-        }
-        for load in loads.drain(..) {
-            match store.load(&load) {
-                Ok(events) => on_reply(Reply::Loaded(load, events)),
-                Err(error) => return on_reply(Reply::Failed(error)),
-            }
+        if !work.run(&mut store, &mut on_reply) {
+            return;
         }
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use ixt::arcp::engine::runtime::{Batch, JobKey, Load, LoadedEvent, SessionKey, Snapshot};
-use ixt::arcp::store::{Memory, Reply, Store, StoreError, Writer, WriterError};
+use ixt_arcp::runtime::{Batch, JobKey, Load, LoadedEvent, SessionKey, Snapshot};
+use ixt_arcp_store::{Memory, Reply, Store, StoreError, Writer, WriterError};
 
 use super::file::{event, job};
 
 /// A store that says when it writes, and writes when it is told to.
-struct Slow {
-    store: Memory,
-    writes: Sender<usize>,
-    goes: Receiver<bool>,
+pub(crate) struct Slow {
+    pub(crate) store: Memory,
+    pub(crate) writes: Sender<usize>,
+    pub(crate) goes: Receiver<bool>,
 }
 
 impl Store for Slow {
@@ -42,11 +42,11 @@ fn slow() -> (Writer, Receiver<usize>, Sender<bool>, Receiver<Reply>) {
     (writer, written, go, replied)
 }
 
-fn batch(lsn: u64) -> Batch {
+pub(crate) fn batch(lsn: u64) -> Batch {
     Batch { records: vec![if lsn == 1 { job(1) } else { event(1, lsn - 1, "{}") }], lsn }
 }
 
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 #[test]
 fn what_waits_is_written_at_once_and_loads_see_it() {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ixt::arcp::engine::message::FinalStatus;
-use ixt::arcp::engine::runtime::{
+use ixt_arcp::message::FinalStatus;
+use ixt_arcp::runtime::{
     Batch, Class, JobKey, Load, Record, Run, SessionKey, StoredJob, StoredKey, StoredSession,
 };
-use ixt::arcp::store::{Durability, Memory, Sqlite, Store};
+use ixt_arcp_store::{Durability, Memory, Sqlite, Store};
 use proptest::prelude::*;
 
 /// What an engine would know.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use ixt::arcp::Secret;
-use ixt::arcp::engine::client::{self, Client, JobInfo, Outcome, Submission};
-use ixt::arcp::engine::message::ListJobs;
-use ixt::arcp::engine::runtime::{ConnectionId, Event, Frames, Issued, JobKey, Principal, Settings, Start};
-use ixt::arcp::engine::{AgentRef, Code, Inventory, Refusal, Runtime};
-use ixt::arcp::store::{Durability, Memory, Sqlite, Store};
+use ixt_arcp::Secret;
+use ixt_arcp::client::{self, Client, JobInfo, Outcome, Submission};
+use ixt_arcp::message::ListJobs;
+use ixt_arcp::runtime::{ConnectionId, Event, Frames, Issued, JobKey, Principal, Settings, Start};
+use ixt_arcp::{AgentRef, Code, Inventory, Refusal, Runtime};
+use ixt_arcp_store::{Durability, Memory, Sqlite, Store};
 
 const START_US: u64 = 1_790_000_000_000_000;
 /// How long ended jobs are kept.
@@ -332,13 +332,13 @@ fn everything_is_there_again<S: Found>() {
     let _ = world.runtime.emit(again_job, "metric", cost, world.now_us).unwrap();
     world.pump();
     // What a job delegated spends too, and ends with it.
-    let child = ixt::arcp::engine::runtime::Delegate::new("c1", "again", "{}");
+    let child = ixt_arcp::runtime::Delegate::new("c1", "again", "{}");
     let child = world.runtime.delegate(again_job, &child, world.now_us).unwrap();
     world.pump();
     let _ = world.runtime.emit(child, "metric", cost, world.now_us).unwrap();
     world.pump();
-    let part = ixt::arcp::engine::runtime::Delegate::new("c2", "again", "{}")
-        .with_lease(r#"{"cost.budget":["USD:0.75"]}"#);
+    let part =
+        ixt_arcp::runtime::Delegate::new("c2", "again", "{}").with_lease(r#"{"cost.budget":["USD:0.75"]}"#);
     let part = world.runtime.delegate(again_job, &part, world.now_us).unwrap();
     world.pump();
     let quarter = r#"{"name":"cost.model","value":0.25,"unit":"USD"}"#;
