@@ -9,6 +9,7 @@
 //! takes longer than coding a small frame. Python code is called through `call` alone.
 
 mod actor;
+mod arcp;
 mod batch;
 mod bytes;
 mod call;
@@ -56,6 +57,21 @@ mod _native {
     #[pymodule_export]
     use crate::actor::{ActorIdentity, TokenRef};
     #[pymodule_export]
+    use crate::arcp::client::Client as ArcpClient;
+    #[pymodule_export]
+    use crate::arcp::json::{arcp_dumps, arcp_loads};
+    #[pymodule_export]
+    use crate::arcp::lease::{
+        arcp_agent_ref, arcp_amount, arcp_constraints_check, arcp_lease_budget, arcp_lease_check,
+        arcp_lease_lasts, arcp_lease_subset, arcp_time,
+    };
+    #[pymodule_export]
+    use crate::arcp::runtime::Runtime as ArcpRuntime;
+    #[pymodule_export]
+    use crate::arcp::socket::Socket as ArcpSocket;
+    #[pymodule_export]
+    use crate::arcp::store::ArcpStore;
+    #[pymodule_export]
     use crate::batch::{decode_batch, encode_batch, split};
     #[pymodule_export]
     use crate::connection::Connection;
@@ -93,6 +109,11 @@ mod _native {
         module.add("ERROR_KINDS", kinds)?;
         for (number, name) in crate::told::NAMES.iter().enumerate() {
             module.add(*name, number)?;
+        }
+        for names in [&crate::arcp::client::NAMES[..], &crate::arcp::runtime::NAMES[..]] {
+            for (number, name) in names.iter().enumerate() {
+                module.add(*name, number)?;
+            }
         }
         module.add("MAX_PAYLOAD", ixt_core::wire::MAX_PAYLOAD)?;
         module.add("MAX_CONTEXT", ixt_core::wire::MAX_CONTEXT)?;

@@ -1,6 +1,7 @@
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
 from typing_extensions import Buffer
 
@@ -17,6 +18,30 @@ from .streaming import (
 )
 
 __all__ = [
+    "ARCP_ACCEPTED",
+    "ARCP_AUDIT",
+    "ARCP_AUTHENTICATE",
+    "ARCP_BROKEN",
+    "ARCP_CANCELLED",
+    "ARCP_CHILD_ENDED",
+    "ARCP_CHUNK",
+    "ARCP_CLOSE",
+    "ARCP_CLOSED",
+    "ARCP_FAILED",
+    "ARCP_GAP",
+    "ARCP_JOB",
+    "ARCP_JOBS",
+    "ARCP_LOST",
+    "ARCP_PERMIT",
+    "ARCP_PROVISION",
+    "ARCP_READY",
+    "ARCP_REFUSED",
+    "ARCP_RESULT",
+    "ARCP_REVOKE",
+    "ARCP_START",
+    "ARCP_STOP",
+    "ARCP_SUBSCRIBED",
+    "ARCP_WELCOME",
     "ERROR_KINDS",
     "EVENT_ANSWERED",
     "EVENT_BROKEN",
@@ -36,6 +61,10 @@ __all__ = [
     "MAX_PAYLOAD",
     "METADATA_KEYS",
     "ActorIdentity",
+    "ArcpClient",
+    "ArcpRuntime",
+    "ArcpSocket",
+    "ArcpStore",
     "BroadcastTarget",
     "Connection",
     "DynamicEndpointTarget",
@@ -65,6 +94,16 @@ __all__ = [
     "__version__",
     "actor_of",
     "announce",
+    "arcp_agent_ref",
+    "arcp_amount",
+    "arcp_constraints_check",
+    "arcp_dumps",
+    "arcp_lease_budget",
+    "arcp_lease_check",
+    "arcp_lease_lasts",
+    "arcp_lease_subset",
+    "arcp_loads",
+    "arcp_time",
     "attenuates",
     "close_endpoint",
     "covers",
@@ -638,3 +677,191 @@ def announce(
 def open_endpoint(number: int, /) -> bytes: ...
 def close_endpoint(name: str, /) -> bytes: ...
 def from_host(message: Buffer, /) -> tuple[int, str] | None: ...
+
+# ARCP: leases and the texts around them, for the package arcp.
+
+def arcp_agent_ref(text: str, /) -> tuple[str, str | None] | None: ...
+def arcp_amount(text: str, /) -> tuple[str, str] | None: ...
+def arcp_constraints_check(constraints: str, now: int, /) -> None: ...
+def arcp_lease_budget(lease: str, /) -> list[tuple[str, str]]: ...
+def arcp_lease_check(lease: str, namespace: str, target: str, any_model: bool, /) -> str: ...
+def arcp_lease_lasts(expires_at: str, now: int, /) -> None: ...
+def arcp_lease_subset(
+    child: str,
+    parent: str,
+    remaining: list[tuple[str, str]] | None,
+    child_end: str | None,
+    parent_end: str | None,
+    any_model: bool,
+    /,
+) -> None: ...
+def arcp_time(text: str, /) -> int | None: ...
+
+# Where an ARCP runtime keeps what must survive it.
+
+@final
+class ArcpStore:
+    @staticmethod
+    def memory() -> ArcpStore: ...
+    @staticmethod
+    def sqlite(
+        path: str | os.PathLike[str], durability: Literal["full", "normal"] = "full"
+    ) -> ArcpStore: ...
+    def run(self) -> bool: ...
+    def close(self) -> None: ...
+
+# ARCP: the engines, and the frames between them.
+
+ARCP_WELCOME: Final[int]
+ARCP_ACCEPTED: Final[int]
+ARCP_CANCELLED: Final[int]
+ARCP_JOBS: Final[int]
+ARCP_SUBSCRIBED: Final[int]
+ARCP_REFUSED: Final[int]
+ARCP_JOB: Final[int]
+ARCP_CHUNK: Final[int]
+ARCP_RESULT: Final[int]
+ARCP_FAILED: Final[int]
+ARCP_GAP: Final[int]
+ARCP_LOST: Final[int]
+ARCP_BROKEN: Final[int]
+ARCP_CLOSED: Final[int]
+ARCP_AUTHENTICATE: Final[int]
+ARCP_START: Final[int]
+ARCP_STOP: Final[int]
+ARCP_READY: Final[int]
+ARCP_CHILD_ENDED: Final[int]
+ARCP_PROVISION: Final[int]
+ARCP_REVOKE: Final[int]
+ARCP_CLOSE: Final[int]
+ARCP_AUDIT: Final[int]
+ARCP_PERMIT: Final[int]
+
+_Event: TypeAlias = tuple[Any, ...]
+_Why: TypeAlias = tuple[str, str, dict[str, Any] | None]
+
+def arcp_dumps(value: Any, /) -> bytes: ...
+def arcp_loads(frame: Buffer, /) -> Any: ...
+
+@final
+class ArcpSocket:
+    @staticmethod
+    def server(path: str, hosts: Sequence[str] | None = None, /) -> ArcpSocket: ...
+    @staticmethod
+    def client(url: str, headers: Sequence[tuple[str, str]], /) -> ArcpSocket: ...
+    def receive(self, data: Buffer, /) -> list[bytes]: ...
+    def send(self, frames: Sequence[Buffer], /) -> bytes | None: ...
+    def output(self) -> bytes | None: ...
+    def close(self, code: int = 1000, reason: str = "", /) -> None: ...
+    def end(self) -> None: ...
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def is_closed(self) -> bool: ...
+    @property
+    def error(self) -> str | None: ...
+
+@final
+class ArcpClient:
+    def __new__(
+        cls,
+        *,
+        name: str,
+        version: str,
+        features: Sequence[str] | None = None,
+        ack_ms: int = 0,
+    ) -> ArcpClient: ...
+    def hello(self, token: str) -> None: ...
+    def go_on_with(self, session_id: str, resume_token: str, last_event: int) -> None: ...
+    def forget_session(self) -> None: ...
+    def transport_ended(self) -> None: ...
+    def receive(self, frames: Sequence[Buffer], /) -> list[_Event]: ...
+    def receive_object(self, frame: Any, /) -> list[_Event]: ...
+    def receive_socket(self, socket: ArcpSocket, data: Buffer, /) -> tuple[list[_Event], bool]: ...
+    def transmit(self) -> list[bytes]: ...
+    def transmit_socket(self, socket: ArcpSocket, /) -> bytes | None: ...
+    def turn(self) -> tuple[list[_Event], float | None]: ...
+    def submit(
+        self,
+        agent: str,
+        input: Any,
+        lease: Any,
+        expires_at: str | None,
+        idempotency_key: str | None,
+        max_runtime_sec: float | None,
+        trace: str | None,
+    ) -> int: ...
+    def cancel(self, job_id: str, reason: str) -> int: ...
+    def list_jobs(self, wanted: Any) -> int: ...
+    def subscribe(self, job_id: str, history_from: int | None = None) -> int: ...
+    def unsubscribe(self, job_id: str) -> None: ...
+    def ack(self, last: int) -> None: ...
+    def close(self, reason: str) -> None: ...
+    @property
+    def session_id(self) -> str | None: ...
+    @property
+    def features(self) -> list[str]: ...
+    @property
+    def last_event(self) -> int: ...
+    @property
+    def is_open(self) -> bool: ...
+
+@final
+class ArcpRuntime:
+    def __new__(
+        cls,
+        settings: dict[str, Any],
+        /,
+        store: ArcpStore | None = None,
+        agents: Sequence[str] | None = None,
+        restartable: set[str] | None = None,
+    ) -> ArcpRuntime: ...
+    def register(self, agent: str) -> None: ...
+    def set_default(self, name: str, version: str) -> None: ...
+    def connect(self) -> int: ...
+    def transport_ended(self, connection: int) -> None: ...
+    def receive(self, connection: int, frames: Sequence[Buffer]) -> None: ...
+    def receive_object(self, connection: int, frame: Any) -> None: ...
+    def receive_socket(self, connection: int, socket: ArcpSocket, data: Buffer) -> bool: ...
+    def transmit(self, connection: int, limit: int) -> list[bytes]: ...
+    def transmit_socket(self, connection: int, socket: ArcpSocket, limit: int) -> bytes | None: ...
+    def turn(self) -> tuple[list[_Event] | None, list[int] | None, float | None]: ...
+    def authenticated(
+        self,
+        connection: int,
+        principal: str | None,
+        why: _Why | None = None,
+        observes: Sequence[str] | bool | None = None,
+        cancels: Sequence[str] | bool | None = None,
+    ) -> None: ...
+    def emit(self, job: int, kind: str, body: Any) -> bool: ...
+    def chunk(self, job: int, data: Buffer | str, more: bool) -> bool: ...
+    def authorize(self, job: int, namespace: str, target: str) -> str: ...
+    def budget(self, job: int) -> str: ...
+    def finish(
+        self, job: int, result: Any, summary: str | None = None, streamed: bool = False
+    ) -> None: ...
+    def fail(self, job: int, why: _Why) -> None: ...
+    def delegate(
+        self,
+        job: int,
+        delegate_id: str,
+        agent: str,
+        input: Any,
+        lease: Any,
+        constraints: Any,
+    ) -> tuple[int, str | None]: ...
+    def rotate(self, job: int, credential: str, value: str) -> None: ...
+    def provisioned(
+        self,
+        job: int,
+        issued: Sequence[tuple[str, str, str, str, str | None, Any]],
+        why: _Why | None = None,
+    ) -> None: ...
+    def revoked(self, job: int, credential: str, is_revoked: bool) -> None: ...
+    def job(self, job_id: str) -> int | None: ...
+    def about(self, job: int) -> tuple[str, str, str, str] | None: ...
+    def permitted(self, ticket: int, allowed: Sequence[int]) -> None: ...
+    def counts(self) -> tuple[int, int]: ...
+    @property
+    def store_failure(self) -> str | None: ...
