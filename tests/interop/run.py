@@ -1,4 +1,4 @@
-"""Sessions between Ixt and the official ARCP SDKs, as real processes over WebSocket.
+"""Sessions between Ixt, in Rust and in Python, and the official ARCP SDKs, as real processes over WebSocket.
 
 Each pair runs the same session, step by step. Every step passes that the official peer can do at all; what it cannot
 is named here, with the reason, and fails where it passes after all. Then `ixt arcp conform` holds the runtimes to the
@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ PAGE = HERE.parents[1] / "docs" / "interop.md"
 SESSIONS = "<!-- Sessions: what follows is written by `make test-interop`. -->"
 CONFORMANCE = "<!-- Conformance: what follows is written by `make test-interop`. -->"
 END = "<!-- The end. -->"
+#: Sessions side by side.
+AT_ONCE = 4
+
+# What the official runtime does not do for a session that is resumed.
+SILENT = "after a resume it tells no new event of the job"
 
 # What official peers cannot do: by pair and step.
 CANNOT = {
-    "Ixt → Python 1.1.3": {
-        "resume in the middle of a job": "after a resume it tells no new event of the job",
-    },
+    "Ixt Rust → Python 1.1.3": {"resume in the middle of a job": SILENT},
+    "Ixt Python → Python 1.1.3": {"resume in the middle of a job": SILENT},
 }
 
 
@@ -36,7 +41,7 @@ FAILS = {
     "Python 1.1.3": {
         "no-token-refused": "a hello without `auth` is INTERNAL_ERROR, and to be tried again",
         "features-not-offered-are-not-used": "progress and parts of results go to a client that offered neither",
-        "resume-replays": "after a resume it tells no new event of the job",
+        "resume-replays": SILENT,
         "resume-has-no-hole": "neither the events behind an ack nor RESUME_WINDOW_EXPIRED",
         "jobs-survive-lost-clients": "after a resume the end of the job is not told",
         "jobs-survive-silence": "after a resume the end of the job is not told",
@@ -82,11 +87,13 @@ def serving(command: list[str], **more: str) -> Iterator[str]:
         server.wait()
 
 
-def session(server: list[str], client: list[str], *more: str) -> dict[str, str | None]:
+def session(
+    server: list[str], client: list[str], more: list[str] | None = None
+) -> dict[str, str | None]:
     """The steps of a session, and why each failed."""
     with serving(server) as url:
         run = subprocess.run(
-            [*client, url, *more],
+            [*client, url, *(more or [])],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -206,17 +213,35 @@ def main() -> None:
     parser.add_argument("--ours", required=True, help="the program ixt-interop")
     parser.add_argument("--ixt", required=True, help="the command ixt")
     parser.add_argument("--python", required=True, help="an interpreter that has the official SDK")
+    parser.add_argument(
+        "--our-python", required=True, help="an interpreter that has our package for Python"
+    )
     parser.add_argument("--write", action="store_true", help="write the table")
     arguments = parser.parse_args()
     theirs = [arguments.python, "-W", "ignore"]
-    client, runtime = str(HERE / "python" / "client.py"), str(HERE / "python" / "runtime.py")
-    sessions = {
-        "Python 1.1.3 → Ixt": session([arguments.ours, "serve"], [*theirs, client]),
-        "Ixt → Python 1.1.3": session([*theirs, runtime], [arguments.ours, "call"], "artifact_ref"),
+    python = [arguments.our_python, "-W", "ignore"]
+    client, runtime, ours = (
+        str(HERE / "python" / name) for name in ("client.py", "runtime.py", "ours.py")
+    )
+    rust = [arguments.ours, "serve"], [arguments.ours, "call"]
+    # Their agents have no way to refer to an artifact.
+    lacks = "artifact_ref"
+    pairs: dict[str, tuple[list[str], ...]] = {
+        "Python 1.1.3 → Ixt Rust": (rust[0], [*theirs, client]),
+        "Ixt Rust → Python 1.1.3": ([*theirs, runtime], rust[1], [lacks]),
+        "Python 1.1.3 → Ixt Python": ([*python, ours], [*theirs, client]),
+        "Ixt Python → Python 1.1.3": ([*theirs, runtime], [*python, client], [lacks]),
+        "Ixt Rust → Ixt Python": ([*python, ours], rust[1]),
+        "Ixt Python → Ixt Rust": (rust[0], [*python, client]),
+        "Ixt Python → Ixt Python": ([*python, ours], [*python, client]),
     }
+    # They wait most of the time, for heartbeats and leases.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        begun = {pair: pool.submit(session, *sides) for pair, sides in pairs.items()}
+        sessions = {pair: future.result() for pair, future in begun.items()}
     wrong = []
     for pair, found in sessions.items():
-        if len(found) < 19:
+        if len(found) < 20:
             wrong.append(f"{pair}: the session ended after {len(found)} steps")
         for step, why in found.items():
             expected = CANNOT.get(pair, {}).get(step)
@@ -234,10 +259,19 @@ def main() -> None:
         "--heartbeat",
         "2",
     ]
-    with serving(serve, IXT_ARCP_PRINCIPALS="a=tok-a,b=tok-b") as url:
-        reports = {"Ixt": conform(arguments.ixt, url, "tok-a", "tok-b")}
-    with serving([*theirs, runtime]) as url:
-        reports["Python 1.1.3"] = conform(arguments.ixt, url, "tok-a", "tok-b")
+
+    def report(command: list[str]) -> Report:
+        with serving(command, IXT_ARCP_PRINCIPALS="a=tok-a,b=tok-b") as url:
+            return conform(arguments.ixt, url, "tok-a", "tok-b")
+
+    runtimes = {
+        "Ixt Rust": serve,
+        "Ixt Python": [*python, ours],
+        "Python 1.1.3": [*theirs, runtime],
+    }
+    with ThreadPoolExecutor(len(runtimes)) as pool:
+        held = {name: pool.submit(report, command) for name, command in runtimes.items()}
+        reports = {name: future.result() for name, future in held.items()}
     wrong += unexpected(reports)
     tables = {SESSIONS: table(sessions), CONFORMANCE: conformance(reports)}
     old = new = PAGE.read_text()

@@ -183,6 +183,15 @@ pub(crate) async fn run(url: &str, lacks: &[&str]) -> Done {
         )
     })
     .await;
+    step("budget that is spent", async {
+        let wanted =
+            Submission::new("spend").with_lease(r#"{"cost.budget":["USD:1.00"],"tool.call":["search.*"]}"#);
+        let mut job = client.submit(&wanted).await?;
+        job.ended().await?;
+        let result = job.result::<Value>()?;
+        check(result == json!({"spent": 3}), result)
+    })
+    .await;
     step("the same key again", async {
         let key = format!("k{}", std::process::id());
         let wanted = Submission::new("echo").with_input("1").with_key(&key);
