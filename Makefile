@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp test-matrix test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -67,6 +67,20 @@ wheel: core $(VENV)/.tools
 	$(PY) -m maturin build --release --locked --quiet -m bindings/python/Cargo.toml -o $(BUILD)/wheels
 	$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILD)/wheels/*.whl
 
+# The package arcp has an environment of its own, with the two wheels in it.
+ARCP := $(BUILD)/arcp
+ARCP_PY := $(ARCP)/bin/python
+$(ARCP)/.tools: bindings/python/arcp/requirements-dev.txt
+	$(PYTHON) -m venv $(ARCP)
+	$(ARCP_PY) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+wheel-arcp: wheel $(ARCP)/.tools
+	@rm -rf $(BUILD)/wheels-arcp
+	$(ARCP_PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w $(BUILD)/wheels-arcp bindings/python/arcp
+	$(ARCP_PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(BUILD)/wheels/*.whl $(BUILD)/wheels-arcp/*.whl
+	@$(ARCP_PY) -m pip check
+
 relay: clib
 	@mkdir -p $(BUILD)
 	examples/relay/c/build.sh $(BUILD)/relay-c
@@ -96,12 +110,15 @@ demo-system: build system ## a host and modules in Python, Go, Rust and C: a cha
 demo-arcp: core ## jobs of ARCP that survive their connection and, by kill -9, their runtime
 	$(RELEASE)/ixt-arcp-demo
 
+demo-arcp-python: wheel-arcp ## the same in Python: a runtime and a client of the package arcp
+	$(ARCP_PY) examples/arcp/python/demo.py
+
 demo: build ## stream a file through a host and modules in Python, Go, C and Rust, and compare every byte
 	$(PY) examples/relay/relay.py $(if $(INPUT),--input "$(INPUT)") $(FLAGS)
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival test-interop demo-system demo-arcp ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival test-arcp-python test-interop demo-system demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -169,9 +186,16 @@ $(INTEROP)/.installed: tests/interop/requirements.txt
 	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
-test-interop: toolchain $(INTEROP)/.installed ## sessions with the official ARCP SDKs, and what conformance their runtimes have; FLAGS=--write writes docs/interop.md
+test-arcp-python: wheel-arcp $(INTEROP)/.installed ## the package arcp: its tests, and those of the official package
+	cd bindings/python/arcp/tests/official && $(CURDIR)/$(ARCP_PY) -c 'import run; run.fetch()'
+	cd bindings/python/arcp && ARCP_OFFICIAL_PYTHON=$(CURDIR)/$(INTEROP)/bin/python \
+		ARCP_OFFICIAL_SRC=$(CURDIR)/$(BUILD)/official/agentruntimecontrolprotocol-1.1.3 \
+		$(CURDIR)/$(ARCP_PY) -m pytest --cov=arcp --cov-branch
+	tools/pythons.sh $(CURDIR)/$(BUILD)/arcp-pythons $(BUILD)/wheels/*.whl $(BUILD)/wheels-arcp/*.whl
+
+test-interop: toolchain wheel-arcp $(INTEROP)/.installed ## sessions with the official ARCP SDKs, and what conformance their runtimes have; FLAGS=--write writes docs/interop.md
 	cargo build --locked -p ixt-interop -p ixt-cli
-	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --ixt $(CARGO_TARGET_DIR)/debug/ixt --python $(INTEROP)/bin/python $(FLAGS)
+	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --ixt $(CARGO_TARGET_DIR)/debug/ixt --python $(INTEROP)/bin/python --our-python $(ARCP_PY) $(FLAGS)
 
 # Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
 test-survival: build survival
@@ -216,7 +240,7 @@ fmt: $(VENV)/.tools ## format everything
 	$(PY) -m ruff format .
 	cd bindings/python && ../../$(PY) -m ruff format .
 
-lint: wheel clib ## formatters, linters and type checkers; every warning is an error
+lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warning is an error
 	cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-features --all-targets -- -D warnings
 	bindings/go/lint.sh
@@ -225,9 +249,11 @@ lint: wheel clib ## formatters, linters and type checkers; every warning is an e
 	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
+	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
+	$(ARCP_PY) -m mypy --strict examples/arcp/python/demo.py
 
 docs: toolchain ## the Rust documentation; a broken link is an error
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt-arcp -p ixt
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt-arcp -p ixt-arcp-store -p ixt
 
 schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, Kotlin, Swift, Ruby
 	@tools/toolchain.sh capnp
@@ -277,12 +303,12 @@ MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"$$/\1/p' Cargo.toml)
 msrv: ## the oldest Rust that is promised: rustup fetches it
 	rustup toolchain install --profile minimal --no-self-update $(MSRV)
 	cargo +$(MSRV) check --locked --workspace --all-features --all-targets --target-dir $(CARGO_TARGET_DIR)/msrv
-	cargo +$(MSRV) test --locked -p ixt-core -p ixt-host -p ixt-arcp -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
+	cargo +$(MSRV) test --locked -p ixt-core -p ixt-host -p ixt-arcp -p ixt-arcp-store -p ixt -p ixt-cli --all-features --target-dir $(CARGO_TARGET_DIR)/msrv
 
 # Against the last release, once there is one.
 BASELINE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null)
 semver: semver-baseline $(TOOLS)/cargo-semver-checks@0.51.0 ## whether the Rust crates keep their promise since BASELINE, the last release
-	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt-host -p ixt-arcp -p ixt --baseline-rev $(BASELINE)
+	PATH="$(TOOLS)/bin:$$PATH" cargo semver-checks -p ixt-core -p ixt-host -p ixt-arcp -p ixt-arcp-store -p ixt --baseline-rev $(BASELINE)
 
 semver-baseline: toolchain
 	@test -n "$(BASELINE)" || { echo 'nothing is released: name what to compare with by BASELINE=' >&2; exit 1; }
@@ -305,10 +331,12 @@ bench-rpc: build ## calls between two processes, against tonic, grpc-go and grpc
 	$(PY) benches/calls.py --rust $(RELEASE)/ixt-bench-rpc --go "env IXT=$(RELEASE)/ixt $(BUILD)/bench-rpc-go" \
 		--python "$(PY) benches/rpc/python/bench.py --host $(RELEASE)/ixt" --markdown docs/benchmarks.md --plot docs/calls.svg
 
-bench-arcp: toolchain $(INTEROP)/.installed ## ARCP against the official Python SDK, side by side; writes docs/benchmarks.md
+bench-arcp: toolchain wheel-arcp $(INTEROP)/.installed ## ARCP against the official Python SDK, side by side; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench-arcp
 	$(PYTHON) benches/arcp.py --ours $(RELEASE)/ixt-bench-arcp \
 		--python "$(INTEROP)/bin/python benches/arcp/python/bench.py" --markdown docs/benchmarks.md --plot docs/arcp.svg $(FLAGS)
+	$(PYTHON) benches/arcp.py --language Python --ours "$(ARCP_PY) benches/arcp/python/bench.py" \
+		--python "$(INTEROP)/bin/python benches/arcp/python/bench.py" --markdown docs/benchmarks.md --plot docs/arcp-python.svg $(FLAGS)
 
 clean: ## remove what was built
 	cargo clean

@@ -22,8 +22,8 @@ PAGE, CHECKS = FOLDER / "conformance.md", FOLDER / "conform.md"
 BEGIN, END = "<!-- What follows is written by tools/conformance.py. -->", "<!-- The end. -->"
 
 # Where sections are named: the code, and what tests it.
-CODE = ("arcp/src", "sdk/src/arcp")
-TESTS = ("arcp/tests", "sdk/tests/arcp.rs", "sdk/tests/arcp_store", "cli/tests/arcp.rs")
+CODE = ("arcp/src", "arcp/store/src", "sdk/src/arcp")
+TESTS = ("arcp/tests", "sdk/tests/arcp.rs", "arcp/store/tests", "cli/tests/arcp.rs")
 
 # The normative sections of the draft, by its own titles. §13 has examples, §15 and §16 are about registries.
 SECTIONS = {

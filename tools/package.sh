@@ -16,9 +16,9 @@ cd "$root"
 
 # -- crates: each is built from its own archive, over the archive of ixt-core -------------------------------
 
-cargo package --locked --quiet -p ixt-core -p ixt-host -p ixt-arcp -p ixt -p ixt-cli
+cargo package --locked --quiet -p ixt-core -p ixt-host -p ixt-arcp -p ixt-arcp-store -p ixt -p ixt-cli
 mkdir -p "$out/crates"
-for crate in ixt-core ixt-host ixt-arcp ixt ixt-cli; do
+for crate in ixt-core ixt-host ixt-arcp ixt-arcp-store ixt ixt-cli; do
     archive=$(ls -t "$target"/package/$crate-[0-9]*.crate | head -n 1)
     cp "$archive" "$out/crates/"
     echo "crate: $(basename "$archive") builds"
@@ -119,6 +119,24 @@ done
 try sdist "$sdist" "$python"
 echo "sdist: $(basename "$sdist") builds"
 suite sdist
+
+# -- the package arcp, over that wheel ----------------------------------------------------------------------
+
+"$tools/bin/pip" install --quiet --disable-pip-version-check "$(grep '^hatchling' bindings/python/arcp/requirements-dev.txt)"
+rm -rf "$out/arcp"
+(cd bindings/python/arcp && "$tools/bin/hatchling" build -d "$out/arcp") > "$out/arcp.log" 2>&1 || { cat "$out/arcp.log" >&2 && exit 1; }
+"$tools/bin/twine" check --strict "$out"/arcp/* > "$out/twine.log" || { cat "$out/twine.log" >&2 && exit 1; }
+for made in "$out"/arcp/*.whl "$out"/arcp/*.tar.gz; do
+    rm -rf "$out/try-arcp"
+    "$python" -m venv "$out/try-arcp"
+    "$out/try-arcp/bin/pip" install --quiet --disable-pip-version-check "$wheel" "$made"
+    (cd "$out" && "$out/try-arcp/bin/python" -I -m arcp.examples.submit_and_stream > "$out/arcp-try.log") || {
+        cat "$out/arcp-try.log" >&2
+        exit 1
+    }
+    echo "arcp: $(basename "$made"): installed into an empty environment beside the other wheel, and tried"
+done
+cp "$out"/arcp/* "$out/python/"
 
 # -- free-threaded ------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-"""The official SDK's side of what benches/arcp.py measures, as benches/arcp/rust is ours.
+"""Python's side of what benches/arcp.py measures: run with the official SDK it is theirs, and run with our
+package, which has the same names, it is ours. As benches/arcp/rust.
 
-    bench.py runtime --listen 127.0.0.1:0 [--heartbeat SECONDS]
+    bench.py runtime --listen 127.0.0.1:0 [--heartbeat SECONDS] [--store FILE | --store-normal FILE]
     bench.py client URL MEASURE
     bench.py memory events
 
@@ -29,6 +30,8 @@ SESSIONS = 1000
 JOBS = 2000
 AT_A_TIME = 64
 PAUSE = 0.001
+SLEPT = 1_000_000
+FINISHED = (5000, 10_000, 20_000)
 
 
 def tell(**told: object) -> None:
@@ -60,19 +63,30 @@ async def emit(given: Any, ctx: JobContext) -> Any:
     return given["count"]
 
 
-def runtime(heartbeat: int = 30) -> ARCPRuntime:
+def runtime(heartbeat: int = 30, **ours: Any) -> ARCPRuntime:
     made = ARCPRuntime(
-        runtime=arcp.RuntimeInfo(name="official", version="1.1.3"),
+        runtime=arcp.RuntimeInfo(name="bench", version="1"),
         bearer=StaticBearerVerifier({TOKEN: "bench"}),
         heartbeat_interval_sec=heartbeat,
+        **ours,
     )
     return made.register_agent("echo", echo).register_agent("emit", emit)
+
+
+def stored(given: dict[str, str]) -> dict[str, Any]:
+    """Our runtime's store; the official one has none that outlives it."""
+    for option, durability in (("--store", "full"), ("--store-normal", "normal")):
+        if option in given:
+            from arcp.runtime import SqliteStore
+
+            return {"store": SqliteStore(given[option], durability=durability)}
+    return {}
 
 
 async def listen(options: list[str]) -> None:
     given = dict(zip(options[::2], options[1::2], strict=True))
     host, _, port = given["--listen"].rpartition(":")
-    serving = runtime(int(given.get("--heartbeat", 30)))
+    serving = runtime(int(given.get("--heartbeat", 30)), **stored(given))
     server = await arcp.serve_websocket(serving.accept, host=host, port=int(port))
     port = next(iter(server.sockets)).getsockname()[1]
     tell(url=f"ws://{host}:{port}/arcp")
@@ -83,7 +97,7 @@ async def listen(options: list[str]) -> None:
 
 
 async def over(transport: Any) -> ARCPClient:
-    client = ARCPClient(client=arcp.ClientInfo(name="official", version="1.1.3"), token=TOKEN)
+    client = ARCPClient(client=arcp.ClientInfo(name="bench", version="1"), token=TOKEN)
     await client.connect(transport)
     return client
 
@@ -260,6 +274,27 @@ async def resume(url: str) -> None:
     tell(ms=(time.perf_counter() - start) * 1e3)
 
 
+async def sleep(url: str) -> None:
+    """A job that emits all that it may, and nobody who reads it."""
+    await mark("0")
+    session = await Session.open(url)
+    await session.send("job.submit", {"agent": "emit", "input": {"count": SLEPT, "stays": True}})
+    for seconds in (3, 6, 9):
+        await asyncio.to_thread(time.sleep, 3)
+        await mark(str(seconds))
+
+
+async def finished(url: str) -> None:
+    """Jobs that have ended."""
+    client = await connect(url)
+    await mark("0")
+    done = 0
+    for until in FINISHED:
+        await run(client, until - done, AT_A_TIME)
+        done = until
+        await mark(str(done))
+
+
 async def measure(url: str, wanted: str) -> None:
     if wanted == "events":
         await events(await connect(url))
@@ -272,6 +307,8 @@ async def measure(url: str, wanted: str) -> None:
             "ping": ping,
             "history": history,
             "resume": resume,
+            "sleep": sleep,
+            "finished": finished,
         }
         await measures[wanted](url)
 
