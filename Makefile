@@ -252,8 +252,10 @@ lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warn
 	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
 	$(ARCP_PY) -m mypy --strict examples/arcp/python/demo.py
 
-docs: toolchain ## the Rust documentation; a broken link is an error
+docs: toolchain ## the Rust documentation, where a broken link is an error; and the diagrams
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt-arcp -p ixt-arcp-store -p ixt
+	@if command -v dot > /dev/null; then bindings/python/arcp/docs/diagrams/render.sh; \
+	else echo 'graphviz (dot) is not here: the diagrams of bindings/python/arcp/docs stay as they were drawn'; fi
 
 schemas: toolchain $(VENV)/.tools ## make everything generated again: Rust, Go, the C header, Kotlin, Swift, Ruby
 	@tools/toolchain.sh capnp

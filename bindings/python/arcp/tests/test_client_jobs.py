@@ -416,3 +416,14 @@ async def _done(handle: JobHandle) -> Any:
 
 async def _texts(handle: JobHandle) -> list[str]:
     return [event["body"]["text"] async for event in handle.events()]
+
+
+async def test_who_submitted_a_job_is_told_of_it_all_the_same() -> None:
+    holding = Holding()
+    async with serving({"hold": holding}) as served:
+        client = await served.client()
+        job = await client.submit(agent="hold", input="r")
+        await client.unsubscribe(job.job_id)
+        await client.list_jobs()
+        holding.go_on.set()
+        assert (await job.done).result == "r"

@@ -365,12 +365,16 @@ class ARCPClient:
         return subscription
 
     async def unsubscribe(self, job_id: str) -> None:
-        """Follows a job no more. Its handle ends with ``TransportClosed``."""
+        """Follows a job no more: its handle ends with ``TransportClosed``. Who submitted a job is told
+        how it goes all the same."""
         self._engine.unsubscribe(job_id)
-        self._given_up.add(job_id)
         self._poke()
-        handle = self._handles.pop(job_id, None)
+        handle = self._handles.get(job_id)
+        if handle is not None and handle._is_own:
+            return
+        self._given_up.add(job_id)
         if handle is not None:
+            del self._handles[job_id]
             handle._finish(TransportClosed("the subscription was given up"))
 
     async def ack(self, last_processed_seq: int) -> None:
@@ -488,7 +492,9 @@ class ARCPClient:
             payload.setdefault("job_id", job_id)
             if trace_id is not None:
                 payload.setdefault("trace_id", trace_id)
-            self._answer(request, self._open(job_id, JobAcceptedPayload.model_validate(payload)))
+            handle = self._open(job_id, JobAcceptedPayload.model_validate(payload))
+            handle._is_own = True
+            self._answer(request, handle)
         elif what == ARCP_SUBSCRIBED:
             self._subscribed(event)
         elif what == ARCP_CANCELLED:

@@ -71,6 +71,7 @@ class JobHandle:
         "_event_waiter",
         "_events",
         "_is_iterated",
+        "_is_own",
         "_is_over",
         "_older",
         "_terminal",
@@ -89,6 +90,8 @@ class JobHandle:
         self._chunk_bytes = 0
         self._chunk_waiter: asyncio.Future[None] | None = None
         self._is_iterated = False
+        # This session submitted it.
+        self._is_own = False
         self._is_over = False
         self._end: JobResultPayload | BaseException | None = None
         self._terminal: asyncio.Future[JobResultPayload] = (

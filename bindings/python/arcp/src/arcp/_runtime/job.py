@@ -101,7 +101,8 @@ class Job:
         ``ts`` says nothing.
 
         Raises:
-            InvalidRequestError: The kind has no such body; nothing is emitted then.
+            InvalidRequestError: No JSON; a cost or a progress below 0, or one that is no number; a
+                part of a result that is none. Nothing is emitted then.
         """
         del ts
         running = self._running
