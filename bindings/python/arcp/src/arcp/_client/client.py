@@ -365,8 +365,8 @@ class ARCPClient:
         return subscription
 
     async def unsubscribe(self, job_id: str) -> None:
-        """Follows a job no more: its handle ends with ``TransportClosed``. Who submitted a job is told
-        how it goes all the same."""
+        """Follows a job no more: its handle ends with ``TransportClosed``. Who submitted a job is
+        told how it goes all the same."""
         self._engine.unsubscribe(job_id)
         self._poke()
         handle = self._handles.get(job_id)
