@@ -68,7 +68,7 @@ mod _native {
     #[pymodule_export]
     use crate::arcp::runtime::Runtime as ArcpRuntime;
     #[pymodule_export]
-    use crate::arcp::socket::Socket as ArcpSocket;
+    use crate::arcp::socket::{Socket as ArcpSocket, arcp_is_known_host};
     #[pymodule_export]
     use crate::arcp::store::ArcpStore;
     #[pymodule_export]

@@ -30,7 +30,7 @@ from arcp import (
     serve_websocket,
 )
 from arcp._transport.base import Transport
-from arcp._transport.hosts import Hosts, is_known_host
+from arcp._transport.hosts import Hosts
 from arcp.client import ARCPClient
 from arcp.middleware.aiohttp import arcp_aiohttp_handler, serve_arcp_aiohttp
 from arcp.middleware.asgi import arcp_asgi_app
@@ -93,7 +93,7 @@ async def exchange(url: str, **options: Any) -> Any:
     ],
 )
 def test_addresses_and_names_that_were_given_are_known(host: str) -> None:
-    assert is_known_host(host, ["arcp.example.com"])
+    assert Hosts(["arcp.example.com"]).knows([host])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_addresses_and_names_that_were_given_are_known(host: str) -> None:
     ],
 )
 def test_other_hosts_are_not_known(host: str) -> None:
-    assert not is_known_host(host, ["arcp.example.com"])
+    assert not Hosts(["arcp.example.com"]).knows([host])
 
 
 def test_a_request_has_one_host_and_a_star_is_all() -> None:

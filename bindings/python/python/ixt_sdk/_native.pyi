@@ -98,6 +98,7 @@ __all__ = [
     "arcp_amount",
     "arcp_constraints_check",
     "arcp_dumps",
+    "arcp_is_known_host",
     "arcp_lease_budget",
     "arcp_lease_check",
     "arcp_lease_lasts",
@@ -742,6 +743,7 @@ _Why: TypeAlias = tuple[str, str, dict[str, Any] | None]
 
 def arcp_dumps(value: Any, /) -> bytes: ...
 def arcp_loads(frame: Buffer, /) -> Any: ...
+def arcp_is_known_host(host: str, names: Sequence[str], /) -> bool: ...
 
 @final
 class ArcpSocket:

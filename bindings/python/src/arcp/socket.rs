@@ -109,6 +109,14 @@ impl Callback for Check {
     }
 }
 
+/// Whether a `Host` header names an address, `localhost` or one of these names, which are in lower case; for servers
+/// that have sockets of their own.
+#[pyfunction]
+#[pyo3(signature = (host, names, /))]
+pub(crate) fn arcp_is_known_host(host: &str, names: Vec<String>) -> bool {
+    ixt_arcp::is_known_host(host, &names)
+}
+
 enum State {
     Accepting(MidHandshake<ServerHandshake<Pipe, Check>>),
     Connecting(MidHandshake<ClientHandshake<Pipe>>),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
+from ixt_sdk._native import arcp_dumps, arcp_loads
 from ixt_sdk.arcp import ArcpSocket
 
-__all__ = ["Endpoint", "FrameTransport", "Frames", "Link", "Transport"]
+__all__ = ["Endpoint", "FrameTransport", "Frames", "Link", "OfFrames", "Transport"]
 
 Frames = list[bytes]
 """Whole frames, JSON in UTF-8 each."""
@@ -42,6 +44,29 @@ class FrameTransport(Protocol):
     async def send_frames(self, frames: Frames) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class OfFrames(ABC):
+    """Envelopes over a transport that has frames: made and read by the core."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    async def send_frames(self, frames: Frames) -> None:
+        """Sends frames as they are."""
+
+    @abstractmethod
+    async def recv_frame(self) -> bytes:
+        """Waits for the next frame, as it came."""
+
+    async def send(self, envelope: dict[str, Any]) -> None:
+        """Sends an envelope, or raises ``TransportClosed``."""
+        await self.send_frames([arcp_dumps(envelope)])
+
+    async def recv(self) -> dict[str, Any]:
+        """Waits for the next envelope, or raises ``TransportClosed``."""
+        envelope: dict[str, Any] = arcp_loads(await self.recv_frame())
+        return envelope
 
 
 class Endpoint(Protocol):

@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import sys
 from asyncio.subprocess import Process
-from typing import Any, Self
+from typing import Self
 
 from arcp._errors import TransportClosed
-from arcp._transport.base import Frames
-from ixt_sdk._native import arcp_dumps, arcp_loads
+from arcp._transport.base import Frames, OfFrames
 
 __all__ = ["StdioTransport"]
 
@@ -18,7 +17,7 @@ _LONGEST = 16 << 20
 """Bytes of a line. The engines' own limit is below it, and answers politely."""
 
 
-class StdioTransport:
+class StdioTransport(OfFrames):
     """A frame a line over any pair of streams. Nothing else may be written there."""
 
     __slots__ = ("_has_ended", "_is_closed", "_reader", "_writer")
@@ -47,15 +46,6 @@ class StdioTransport:
             lambda: asyncio.streams.FlowControlMixin(), sys.stdout
         )
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
-
-    async def send(self, envelope: dict[str, Any]) -> None:
-        """Sends an envelope, or raises ``TransportClosed``."""
-        await self.send_frames([arcp_dumps(envelope)])
-
-    async def recv(self) -> dict[str, Any]:
-        """Waits for the next envelope, or raises ``TransportClosed``."""
-        envelope: dict[str, Any] = arcp_loads(await self.recv_frame())
-        return envelope
 
     async def send_frames(self, frames: Frames) -> None:
         """Sends frames as they are."""

@@ -15,8 +15,7 @@ from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 from arcp._errors import TransportClosed
-from arcp._transport.base import Endpoint, Frames, Link
-from ixt_sdk._native import arcp_dumps, arcp_loads
+from arcp._transport.base import Endpoint, Frames, Link, OfFrames
 from ixt_sdk.arcp import ArcpSocket
 
 __all__ = ["NOT_NEEDED", "SocketProtocol", "WebSocketTransport"]
@@ -234,7 +233,7 @@ class SocketProtocol(asyncio.Protocol):
             reader.set_result(None)
 
 
-class WebSocketTransport:
+class WebSocketTransport(OfFrames):
     """A WebSocket, of this package's own (``connect``, ``serve_websocket``) or of another: ``conn``
     is then a connection of the library ``websockets``, or what has its ``send``, ``recv`` and
     ``close``.
@@ -298,15 +297,6 @@ class WebSocketTransport:
                     protocol._transport.abort()
                 raise
         return cls(protocol)
-
-    async def send(self, envelope: dict[str, Any]) -> None:
-        """Sends an envelope, or raises ``TransportClosed``."""
-        await self.send_frames([arcp_dumps(envelope)])
-
-    async def recv(self) -> dict[str, Any]:
-        """Waits for the next envelope, or raises ``TransportClosed``."""
-        envelope: dict[str, Any] = arcp_loads(await self.recv_frame())
-        return envelope
 
     async def send_frames(self, frames: Frames) -> None:
         """Sends frames as they are."""

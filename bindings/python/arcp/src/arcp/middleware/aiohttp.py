@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from arcp._errors import TransportClosed
 from arcp._runtime.runtime import ARCPRuntime
-from arcp._transport.base import Frames
+from arcp._transport.base import Frames, OfFrames
 from arcp._transport.hosts import Hosts
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def _web() -> ModuleType:
     return web
 
 
-class _AiohttpTransport:
+class _AiohttpTransport(OfFrames):
     """A WebSocket that aiohttp has."""
 
     __slots__ = ("_is_closed", "_socket")
@@ -102,13 +101,6 @@ class _AiohttpTransport:
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
         self._is_closed = False
-
-    async def send(self, envelope: dict[str, Any]) -> None:
-        await self.send_frames([json.dumps(envelope, separators=(",", ":")).encode()])
-
-    async def recv(self) -> dict[str, Any]:
-        envelope: dict[str, Any] = json.loads(await self.recv_frame())
-        return envelope
 
     async def send_frames(self, frames: Frames) -> None:
         for frame in frames:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from arcp._errors import TransportClosed
 from arcp._runtime.runtime import ARCPRuntime
-from arcp._transport.base import Frames
+from arcp._transport.base import Frames, OfFrames
 from arcp._transport.hosts import Hosts
 
 __all__ = ("ASGIApp", "arcp_asgi_app")
@@ -67,7 +66,7 @@ class _App:
             await transport.close()
 
 
-class _AsgiTransport:
+class _AsgiTransport(OfFrames):
     """The WebSocket of one scope."""
 
     __slots__ = ("_is_closed", "_receive", "_send")
@@ -76,13 +75,6 @@ class _AsgiTransport:
         self._receive = receive
         self._send = send
         self._is_closed = False
-
-    async def send(self, envelope: dict[str, Any]) -> None:
-        await self.send_frames([json.dumps(envelope, separators=(",", ":")).encode()])
-
-    async def recv(self) -> dict[str, Any]:
-        envelope: dict[str, Any] = json.loads(await self.recv_frame())
-        return envelope
 
     async def send_frames(self, frames: Frames) -> None:
         for frame in frames:
