@@ -7,7 +7,7 @@ import base64
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from arcp._errors import InvalidRequestError
 from arcp._events import Event, event_of
@@ -18,9 +18,6 @@ from arcp._messages import (
     Lease,
     LeaseConstraints,
 )
-
-if TYPE_CHECKING:
-    from arcp._client.client import ARCPClient
 
 __all__ = ["Chunk", "JobHandle", "JobSubscription"]
 
@@ -55,6 +52,14 @@ class Chunk:
         }
 
 
+class _Client(Protocol):
+    """What is needed of the client whose handle it is."""
+
+    async def cancel_job(self, job_id: str, *, reason: str = ...) -> None: ...
+
+    def _choked(self, handle: JobHandle, is_full: bool) -> None: ...
+
+
 class JobHandle:
     """A job that was submitted or subscribed to.
 
@@ -82,7 +87,7 @@ class JobHandle:
     def __init__(self, job_id: str, accepted: JobAcceptedPayload) -> None:
         self.job_id = job_id
         self.accepted = accepted
-        self._client: ARCPClient | None = None
+        self._client: _Client | None = None
         self._older: JobHandle | None = None
         self._events: deque[Told] = deque()
         self._event_waiter: asyncio.Future[None] | None = None

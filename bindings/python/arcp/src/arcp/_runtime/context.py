@@ -16,7 +16,6 @@ from arcp._runtime.stream import ResultStream
 
 if TYPE_CHECKING:
     from arcp._credentials import Credential
-    from arcp._runtime.runtime import ARCPRuntime
 
 __all__ = ["Delegated", "JobContext"]
 
@@ -52,7 +51,7 @@ class JobContext:
     def __init__(
         self,
         job: Job,
-        runtime: ARCPRuntime,
+        runtime: Any,
         signal: asyncio.Event,
         logger: Any,
         chunk_size_cap: int = 1 << 20,
@@ -61,6 +60,7 @@ class JobContext:
             raise InvalidRequestError("the job has not been started here")
         self.job = job
         self.runtime = runtime
+        """The ``ARCPRuntime`` that runs it."""
         self.signal = signal
         """Set when the job has ended under its agent: cancelled, timed out, its lease over."""
         self.logger = logger or logging.getLogger("arcp")

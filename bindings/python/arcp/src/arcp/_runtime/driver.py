@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from arcp._auth import BearerVerifier
 from arcp._errors import ARCPError, UnauthenticatedError
+from arcp._runtime.running import Running
 from arcp._transport.base import Frames, Link, Transport
 from arcp._transport.pump import attach
 from ixt_sdk._native import (
@@ -27,7 +28,6 @@ from ixt_sdk._native import (
 from ixt_sdk.arcp import ArcpRuntime, ArcpSocket
 
 if TYPE_CHECKING:
-    from arcp._runtime.running import Running
     from arcp._store import EventLog
 
 __all__ = ["Connection", "Driver", "Why", "why_of"]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from arcp._errors import InvalidRequestError
 from arcp._messages import JobErrorPayload, JobResultPayload, Lease, LeaseConstraints
+from arcp._runtime.running import Running
 from arcp._runtime.session import SessionContext
+from ixt_sdk.arcp import ArcpRuntime
 
 if TYPE_CHECKING:
     from arcp._credentials import Credential
-    from arcp._runtime.driver import Driver
-    from arcp._runtime.running import Running
 
 __all__ = ["Job"]
 
@@ -23,7 +23,7 @@ class Job:
     """A job. Of one whose agent does not run, ``lease`` and what follows it are empty."""
 
     __slots__ = (
-        "_driver",
+        "_engine",
         "_key",
         "_running",
         "agent",
@@ -42,8 +42,10 @@ class Job:
         "traceparent",
     )
 
-    def __init__(self, driver: Driver, key: int, job_id: str, principal: str, agent: str) -> None:
-        self._driver = driver
+    def __init__(
+        self, engine: ArcpRuntime, key: int, job_id: str, principal: str, agent: str
+    ) -> None:
+        self._engine = engine
         self._key = key
         self._running: Running | None = None
         self.job_id = job_id
@@ -85,14 +87,14 @@ class Job:
     def state(self) -> str:
         """``pending``, ``running``, or how it ended: ``success``, ``error``, ``cancelled``,
         ``timed_out``."""
-        about = self._driver.engine.about(self._key)
+        about = self._engine.about(self._key)
         return "success" if about is None else about[3]
 
     @property
     def budget(self) -> dict[str, Decimal]:
         """What is left of each currency, exactly."""
         left: dict[str, Decimal] = json.loads(
-            self._driver.engine.budget(self._key), parse_float=Decimal, parse_int=Decimal
+            self._engine.budget(self._key), parse_float=Decimal, parse_int=Decimal
         )
         return left
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from arcp._errors import ARCPError, InvalidRequestError, error_class_for
-
-if TYPE_CHECKING:
-    from arcp._runtime.driver import Driver
+from ixt_sdk.arcp import ArcpRuntime
 
 __all__ = ["Running"]
 
@@ -25,7 +24,8 @@ class Running:
     __slots__ = (
         "_children",
         "_counted",
-        "_driver",
+        "_engine",
+        "_poke",
         "_ready",
         "is_finished",
         "is_streamed",
@@ -35,8 +35,10 @@ class Running:
         "task",
     )
 
-    def __init__(self, driver: Driver, key: int) -> None:
-        self._driver = driver
+    def __init__(self, engine: ArcpRuntime, poke: Callable[[], None], key: int) -> None:
+        self._engine = engine
+        # What is said when the engine was told something.
+        self._poke = poke
         self.key = key
         self.task: asyncio.Task[Any] | None = None
         self.signal = asyncio.Event()
@@ -50,16 +52,16 @@ class Running:
     def emit(self, kind: str, body: Any) -> bool:
         """Hands an event to the engine; true where the agent has to wait before the next one."""
         try:
-            waits = self._driver.engine.emit(self.key, kind, body)
+            waits = self._engine.emit(self.key, kind, body)
         except InvalidRequestError as error:
             raise _ValueRefused(error.message) from None
-        self._driver.poke()
+        self._poke()
         return waits
 
     async def ready(self) -> None:
         """Waits until a slow reader, or the store, has taken in what was emitted."""
         if self._ready is None:
-            self._ready = self._driver.loop.create_future()
+            self._ready = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._ready)
 
     def is_ready(self) -> None:
@@ -78,7 +80,7 @@ class Running:
 
     def child(self, delegate_id: str) -> asyncio.Future[Any]:
         """What a delegated job will give."""
-        future: asyncio.Future[Any] = self._driver.loop.create_future()
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         # Nobody has to ask.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._children[delegate_id] = future
@@ -123,8 +125,8 @@ class Running:
             # Results are inline or in parts (§8.4).
             raise InvalidRequestError("the job has ended with another result")
         self.is_streamed = True
-        waits = self._driver.engine.chunk(self.key, data, more)
-        self._driver.poke()
+        waits = self._engine.chunk(self.key, data, more)
+        self._poke()
         if waits:
             await self.ready()
 
@@ -133,17 +135,17 @@ class Running:
         if self.is_finished:
             return
         streamed = self.is_streamed and result is None
-        self._driver.engine.finish(self.key, result, summary, streamed)
+        self._engine.finish(self.key, result, summary, streamed)
         self.is_finished = True
-        self._driver.poke()
+        self._poke()
 
     def fail(self, why: tuple[str, str, dict[str, Any] | None]) -> None:
         """The job has failed; once."""
         if self.is_finished:
             return
-        self._driver.engine.fail(self.key, why)
+        self._engine.fail(self.key, why)
         self.is_finished = True
-        self._driver.poke()
+        self._poke()
 
     # Delegation.
 
@@ -154,7 +156,7 @@ class Running:
         self._counted += 1
         future = self.child(delegate_id)
         try:
-            _, job_id = self._driver.engine.delegate(
+            _, job_id = self._engine.delegate(
                 self.key,
                 delegate_id,
                 str(body.get("agent", "")),
@@ -166,7 +168,7 @@ class Running:
             self._children.pop(delegate_id, None)
             raise
         finally:
-            self._driver.poke()
+            self._poke()
         return delegate_id, job_id or "", future
 
     # Authority.
@@ -174,12 +176,12 @@ class Running:
     def authorize(self, namespace: str, target: str) -> str:
         """Whether the job may do this."""
         try:
-            return self._driver.engine.authorize(self.key, namespace, target)
+            return self._engine.authorize(self.key, namespace, target)
         finally:
             # A lease that is over ends the job.
-            self._driver.poke()
+            self._poke()
 
     def rotate(self, credential_id: str, value: str) -> None:
         """A credential has a new value."""
-        self._driver.engine.rotate(self.key, credential_id, value)
-        self._driver.poke()
+        self._engine.rotate(self.key, credential_id, value)
+        self._poke()

@@ -299,7 +299,7 @@ class ARCPRuntime:
         _, key, names, given, lease, expires_at, trace, parent, attempt, credentials = event
         driver = self._started()
         job_id, agent, principal, session_id = names
-        job = Job(driver, key, job_id, principal, agent)
+        job = Job(self._engine, key, job_id, principal, agent)
         job.session = SessionContext(session_id or "", principal)
         job.lease = lease
         if expires_at is not None:
@@ -310,7 +310,7 @@ class ARCPRuntime:
         if parent is not None and (about := self._engine.about(parent)) is not None:
             job.parent_job_id = about[0]
         job.credentials = tuple(_credential(one) for one in credentials)
-        running = Running(driver, key)
+        running = Running(self._engine, driver.poke, key)
         job._running = running
         driver.jobs[key] = running
         running.task = driver.loop.create_task(self._run(job, running, given))
@@ -366,7 +366,7 @@ class ARCPRuntime:
             if about is None:
                 continue
             job_id, owner, agent, _ = about
-            job = Job(self._started(), key, job_id, owner, agent)
+            job = Job(self._engine, key, job_id, owner, agent)
             try:
                 if policy(AuthorizationContext(principal, job, operation)):
                     allowed.append(key)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Protocol, Self
 
 from arcp._errors import InvalidRequestError
-
-if TYPE_CHECKING:
-    from arcp._runtime.context import JobContext
+from arcp._runtime.running import Running
 
 __all__ = ["ResultStream"]
+
+
+class _Context(Protocol):
+    """What is needed of the job's context."""
+
+    chunk_size_cap: int
+    _running: Running
 
 
 class ResultStream:
@@ -23,7 +28,7 @@ class ResultStream:
 
     __slots__ = ("_ctx", "_is_closed", "_result_id")
 
-    def __init__(self, ctx: JobContext, *, result_id: str) -> None:
+    def __init__(self, ctx: _Context, *, result_id: str) -> None:
         self._ctx = ctx
         self._result_id = result_id
         self._is_closed = False
