@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from serving import Plain
 
 from arcp import (
     ClientInfo,
@@ -18,26 +19,6 @@ from arcp import (
 )
 from arcp.client import ARCPClient
 from arcp.runtime import ARCPRuntime, InMemoryEventLog, StaticBearerVerifier
-
-
-class Plain:
-    """A transport that is nothing but its methods."""
-
-    def __init__(self, inner: Transport) -> None:
-        self.inner = inner
-
-    async def send(self, envelope: dict[str, Any]) -> None:
-        await self.inner.send(envelope)
-
-    async def recv(self) -> dict[str, Any]:
-        return await self.inner.recv()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    @property
-    def is_closed(self) -> bool:
-        return self.inner.is_closed
 
 
 @pytest.mark.parametrize("over", ["websocket", "memory", "methods"])

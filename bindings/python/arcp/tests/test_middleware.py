@@ -18,6 +18,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from serving import Plain
 from starlette.applications import Starlette
 from starlette.routing import Mount, WebSocketRoute
 from uvicorn import Config, Server
@@ -369,23 +370,3 @@ async def test_what_strangers_send_is_bounded_and_left_to_the_engine(
     told = [got.name, *(str(value) for value in (got.attributes or {}).values())]
     assert max(len(one) for one in told) <= 256
     assert "arcp.event_seq" not in (got.attributes or {})
-
-
-class Plain:
-    """A transport that is nothing but its methods."""
-
-    def __init__(self, inner: Transport) -> None:
-        self.inner = inner
-
-    async def send(self, envelope: dict[str, Any]) -> None:
-        await self.inner.send(envelope)
-
-    async def recv(self) -> dict[str, Any]:
-        return await self.inner.recv()
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    @property
-    def is_closed(self) -> bool:
-        return self.inner.is_closed
