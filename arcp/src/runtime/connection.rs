@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::hail::Hail;
+use super::leave::{Ask, Leave, Parked};
 use super::log::Lsn;
-use super::permit::{Ask, Leave, Parked};
 use super::timers::Timer;
 use super::{ConnectionId, Event, Runtime, SessionKey};
 use crate::envelope::{Envelope, Head};

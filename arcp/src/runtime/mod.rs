@@ -16,6 +16,7 @@ mod handshake;
 mod job;
 mod journal;
 mod keys;
+mod leave;
 mod log;
 mod outbox;
 mod output;

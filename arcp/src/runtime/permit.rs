@@ -3,33 +3,11 @@
 use std::sync::Arc;
 
 use super::connection::Phase;
+use super::leave::{Ask, Parked};
 use super::output::Operation;
 use super::{Audit, ConnectionId, Event, JobKey, PermitId, Runtime, SessionKey};
 use crate::envelope::Envelope;
 use crate::error::Refusal;
-
-/// Which jobs of others a request may reach beside its principal's scope, in order; `None` before the application
-/// was asked.
-pub(super) type Leave<'a> = Option<&'a [JobKey]>;
-
-/// Whether it reaches a job.
-pub(super) fn includes(leave: Leave<'_>, job: JobKey) -> bool {
-    leave.is_some_and(|jobs| jobs.binary_search(&job).is_ok())
-}
-
-/// A request that cannot go on before the application has been asked.
-pub(super) struct Ask {
-    pub(super) operation: Operation,
-    /// About these.
-    pub(super) jobs: Vec<JobKey>,
-}
-
-/// A request that waits for the application, as it came.
-#[derive(Debug)]
-pub(super) struct Parked {
-    ticket: PermitId,
-    frame: Box<[u8]>,
-}
 
 /// Requests of one session that may wait, and their bytes: who goes on asking fills no memory.
 const MAX_PARKED: usize = 64;

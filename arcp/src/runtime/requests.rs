@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::job::{Job, Outcome};
+use super::leave::{Ask, Leave, includes};
 use super::output::Operation;
-use super::permit::{Ask, Leave, includes};
 use super::record::Record;
 use super::submit::{Budget, budget_of, constraints};
 use super::{Audit, ConnectionId, Event, JobKey, Runtime, SessionKey, timestamp};
