@@ -38,7 +38,7 @@ impl Host {
             match &local.purpose {
                 Purpose::Module => self.hear_module(link, key, &mut local.stream, payload),
                 Purpose::Broadcast { topic, context } => {
-                    self.broadcast(link, topic, context, payload);
+                    self.broadcast(Some(link), topic, context, payload);
                     // The caller learns that it was accepted, and no more.
                     self.say(link, key, &mut local.stream, &[]);
                     let _ = local.stream.close(CloseReason::Completed);
@@ -144,8 +144,11 @@ impl Host {
         let Some(policy) = self.policy.module(&module) else {
             return Err((PermissionDenied, format!("`{module}` may not connect")));
         };
-        let uid = self.peer_of(link).and_then(|peer| peer.uid);
-        policy.is_bound_to(uid, token).map_err(|why| (Unauthenticated, why.to_owned()))?;
+        if self.leaving.is_none() {
+            // On a network it is the server that knows who it is.
+            let uid = self.peer_of(link).and_then(|peer| peer.uid);
+            policy.is_bound_to(uid, token).map_err(|why| (Unauthenticated, why.to_owned()))?;
+        }
         for offer in &services {
             if !is_name(&offer.name) || is_reserved(&offer.name) {
                 return Err((InvalidArgument, "the name of a service is none".to_owned()));
@@ -177,7 +180,10 @@ impl Host {
         if self.registry.endpoints_of(link) >= MAX_ENDPOINTS {
             return Err((StreamErrorCode::ResourceExhausted, "it has too many endpoints".to_owned()));
         }
-        let name = hex(&self.random::<16>());
+        let mut name = hex(&self.random::<16>());
+        if let (Some(leaving), Some(module)) = (&self.leaving, self.module_of(link)) {
+            name = format!("{name}.{}.{module}", leaving.here);
+        }
         self.registry.open_endpoint(name.clone(), link);
         Ok(name)
     }

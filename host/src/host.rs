@@ -12,6 +12,7 @@ use crate::audit::Refusal;
 use crate::command::{Later, Reading, apply};
 use crate::ended::EndedStream;
 use crate::ends::{LinkId, RouteId, Side};
+use crate::leaving::Leaving;
 use crate::link::{Half, Link, Links, Peer};
 use crate::policy::Policy;
 use crate::registry::Registry;
@@ -43,6 +44,8 @@ pub struct Host {
     /// Kept for its memory.
     pumps: Vec<(RouteId, Side)>,
     pub(crate) taps: Taps,
+    /// Streams that are answered elsewhere, where there is an elsewhere.
+    pub(crate) leaving: Option<Leaving>,
 }
 
 impl Host {
@@ -72,6 +75,7 @@ impl Host {
             opening: Vec::new(),
             pumps: Vec::new(),
             taps: Taps::default(),
+            leaving: None,
         })
     }
 
@@ -82,6 +86,10 @@ impl Host {
             return None;
         }
         let mut config = self.settings.connection.clone();
+        if peer.is_remote {
+            // Whoever carries its bytes knows whether it lives.
+            (config.idle_ms, config.keepalive_ms) = (0, 0);
+        }
         config.seed = u64::from_le_bytes(self.random());
         let id = StreamId::new(self.random()).ok()?;
         let connection = Connection::new(config, id, self.now_us).ok()?;
@@ -298,7 +306,10 @@ impl Host {
     /// A module is announced no more.
     pub(crate) fn withdraw(&mut self, link: LinkId) {
         if let Some(module) = self.module_of(link).map(str::to_owned) {
-            self.registry.withdraw(&module);
+            // The name may be that of a module of another host, too.
+            if self.registry.module(&module).is_some_and(|announced| announced.link == link) {
+                self.registry.withdraw(&module);
+            }
             self.name(link, None);
         }
     }

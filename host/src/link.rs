@@ -2,6 +2,7 @@
 
 use foldhash::HashMap;
 use ixt_core::connection::{Connection, Key};
+use ixt_core::stream::StreamId;
 
 use crate::ends::{LinkId, RouteId, Side};
 use crate::local::Local;
@@ -14,19 +15,26 @@ pub struct Peer {
     pub uid: Option<u32>,
     /// The host's own: it may provide what begins with `ixt.`, and no policy holds for it.
     pub is_host: bool,
+    /// Another host: what it calls here came to it from the module of this name, and it is asked for what nobody
+    /// here answers.
+    pub(crate) is_remote: bool,
 }
 
 impl Peer {
     /// The host itself.
     #[must_use]
     pub const fn host() -> Self {
-        Self { uid: None, is_host: true }
+        Self { uid: None, is_host: true, is_remote: false }
     }
 
     /// A process of this user.
     #[must_use]
     pub const fn with_uid(uid: u32) -> Self {
-        Self { uid: Some(uid), is_host: false }
+        Self { uid: Some(uid), is_host: false, is_remote: false }
+    }
+
+    pub(crate) const fn remote() -> Self {
+        Self { uid: None, is_host: false, is_remote: true }
     }
 }
 
@@ -54,6 +62,8 @@ pub(crate) enum Half {
     Local(Box<Local>),
     /// A broadcast on its way to a subscriber, whose answer nobody reads.
     Unread,
+    /// It leaves, and it is not known yet who answers it.
+    Leaving(StreamId),
 }
 
 /// All connections. One may be out for a while, when it is being read.

@@ -1,15 +1,17 @@
 //! A stream is opened: may it, and where does it go?
 
-use ixt_core::ErrorKind;
+use std::borrow::Cow;
+
 use ixt_core::connection::Key;
 use ixt_core::invocation::{ContextRef, Target};
 use ixt_core::stream::{
     CancelReason, Frame, FrameBody, FrameRef, InteractionKind, Open, StreamErrorCode, StreamId,
 };
+use ixt_core::{ErrorKind, Limits};
 
 use crate::command::{ANY, Command};
 use crate::ended::HowEnded;
-use crate::ends::{Both, LinkId, Side};
+use crate::ends::{Both, LinkId, RouteId, Side};
 use crate::host::Host;
 use crate::link::Half;
 use crate::local::{Local, MAX_PAYLOAD, Purpose};
@@ -23,9 +25,17 @@ use crate::{SERVICE, authority};
 const SHARE: usize = 9;
 
 /// Why a stream does not go anywhere.
-struct No(StreamErrorCode, String);
+pub(crate) struct No(pub(crate) StreamErrorCode, pub(crate) String);
 
-fn no<T>(code: StreamErrorCode, reason: impl Into<String>) -> Result<T, No> {
+/// Who answers a call.
+enum Answerer {
+    /// A module with a connection here.
+    Here(LinkId),
+    /// Nobody here: the open leaves.
+    Elsewhere,
+}
+
+pub(crate) fn no<T>(code: StreamErrorCode, reason: impl Into<String>) -> Result<T, No> {
     Err(No(code, reason.into()))
 }
 
@@ -36,6 +46,10 @@ impl Host {
         let FrameBody::Open(open) = frame.body else { return };
         let Ok(context) = ContextRef::decode(open.context) else { return };
         let id = frame.stream_id;
+        if let Err(no) = self.may_come(link, &context) {
+            self.turn_away(link, key, id, open.interaction, &context, &no);
+            return;
+        }
         if context.target() == Target::Service(SERVICE) {
             if open.interaction == InteractionKind::BidiStream {
                 let credit = self.settings.connection.initial_credit;
@@ -96,13 +110,18 @@ impl Host {
                 return no(InvalidArgument, "a broadcast is a unary call");
             }
             let purpose = Purpose::Broadcast { topic: topic.to_owned(), context: open.context.to_vec() };
-            let most = self.settings.connection.max_payload as usize;
+            let mut most = self.settings.connection.max_payload as usize;
+            if let Some(leaving) = &self.leaving {
+                most = most.min(leaving.max_broadcast);
+            }
             let local = Local::new(frame, self.settings.connection.initial_credit, most, purpose);
             self.put_local(link, key, Box::new(local));
             return Ok(());
         }
-        let to = self.provider(link, open.interaction, context)?;
-        self.connect_ends(link, key, to, id, open, context, bytes)
+        match self.provider(link, open.interaction, context)? {
+            Answerer::Here(to) => self.connect_ends(link, key, to, id, open, context, bytes),
+            Answerer::Elsewhere => self.depart(link, key, id, open, context, bytes),
+        }
     }
 
     /// Who answers the call.
@@ -111,8 +130,11 @@ impl Host {
         link: LinkId,
         kind: InteractionKind,
         context: &ContextRef<'_>,
-    ) -> Result<LinkId, No> {
+    ) -> Result<Answerer, No> {
         use StreamErrorCode::{InvalidArgument, NotFound, PermissionDenied, Unavailable};
+        if self.leaves(link, context.target()) {
+            return Ok(Answerer::Elsewhere);
+        }
         let links = &self.links;
         let to = match context.target() {
             Target::Service(service) => {
@@ -155,7 +177,7 @@ impl Host {
         match to {
             // Its stream would have one id twice on one connection.
             Some(to) if to == link => no(InvalidArgument, "a module cannot call itself through its host"),
-            Some(to) if self.links.get(to).is_some_and(|link| !link.away) => Ok(to),
+            Some(to) if self.links.get(to).is_some_and(|link| !link.away) => Ok(Answerer::Here(to)),
             _ => no(Unavailable, "the module is going away"),
         }
     }
@@ -171,20 +193,7 @@ impl Host {
         context: &ContextRef<'_>,
         bytes: &[u8],
     ) -> Result<(), No> {
-        // What the caller takes at once is metered from the beginning.
-        let streams = matches!(open.interaction, InteractionKind::ServerStream | InteractionKind::BidiStream);
-        let most = if streams { self.settings.most_under_way(0) } else { u32::MAX };
-        let metered = open.initial_credit.min(most);
-        let again: Vec<u8>;
-        let frame = if metered == open.initial_credit {
-            bytes
-        } else {
-            let frame: FrameRef<'_> = Frame::open(id, open.interaction, metered, open.context);
-            again =
-                frame.encode().map_err(|error| No(StreamErrorCode::InvalidArgument, error.to_string()))?;
-            &again
-        };
-        let caller_takes = self.links.get(link).map(|caller| caller.connection.limits()).unwrap_or_default();
+        let (metered, frame) = self.metered(id, open, bytes)?;
         let Some(provider) = self.links.get_mut(to) else {
             return no(StreamErrorCode::Unavailable, "the module is gone");
         };
@@ -196,8 +205,7 @@ impl Host {
                 "it has its share of the streams that the provider takes",
             );
         }
-        let taken = peer.map_or(0, |peer| peer.initial_credit);
-        let at_provider = provider.connection.relay_open(frame).map_err(|error| {
+        let at_provider = provider.connection.relay_open(&frame).map_err(|error| {
             let code = match error.kind() {
                 ErrorKind::TooManyStreams | ErrorKind::QueueFull | ErrorKind::MessageTooLarge => {
                     StreamErrorCode::ResourceExhausted
@@ -207,15 +215,58 @@ impl Host {
             };
             No(code, format!("at the provider: {error}"))
         })?;
-        provider.busy += 1;
-        let provider_takes = provider.connection.limits();
+        let ends = Both { caller: (link, key), provider: (to, at_provider) };
+        let route = self.join(ends, id, open, metered, context);
+        self.tap_frame(route, bytes);
+        self.list(to);
+        self.pump(route, Side::Caller);
+        Ok(())
+    }
+
+    /// The open as it goes on: what the caller takes at once is metered from the beginning. With it, how much that
+    /// is.
+    pub(crate) fn metered<'b>(
+        &self,
+        id: StreamId,
+        open: Open<&[u8]>,
+        bytes: &'b [u8],
+    ) -> Result<(u32, Cow<'b, [u8]>), No> {
+        let streams = matches!(open.interaction, InteractionKind::ServerStream | InteractionKind::BidiStream);
+        let most = if streams { self.settings.most_under_way(0) } else { u32::MAX };
+        if open.initial_credit <= most {
+            return Ok((open.initial_credit, Cow::Borrowed(bytes)));
+        }
+        let frame: FrameRef<'_> = Frame::open(id, open.interaction, most, open.context);
+        let again =
+            frame.encode().map_err(|error| No(StreamErrorCode::InvalidArgument, error.to_string()))?;
+        Ok((most, Cow::Owned(again)))
+    }
+
+    /// Joins the two halves of a stream, of which the provider's is open already.
+    pub(crate) fn join(
+        &mut self,
+        ends: Both<(LinkId, Key)>,
+        id: StreamId,
+        open: Open<&[u8]>,
+        metered: u32,
+        context: &ContextRef<'_>,
+    ) -> RouteId {
+        let (link, to) = (ends.caller.0, ends.provider.0);
+        let caller_takes = self.links.get(link).map(|caller| caller.connection.limits()).unwrap_or_default();
+        let mut taken = 0;
+        let mut provider_takes = Limits::default();
+        if let Some(provider) = self.links.get_mut(to) {
+            provider.busy += 1;
+            taken = provider.connection.peer().map_or(0, |peer| peer.initial_credit);
+            provider_takes = provider.connection.limits();
+        }
         let name = |link| self.module_of(link).unwrap_or_default().to_owned();
         let names = (self.settings.max_ended > 0).then(|| Box::new([name(link), name(to)]));
         let allowed = i64::from(self.settings.connection.initial_credit);
         let route = self.routes.insert(Route {
             id,
             kind: open.interaction,
-            ends: Both { caller: (link, key), provider: (to, at_provider) },
+            ends,
             owed: Both {
                 caller: i64::from(taken) - allowed,
                 provider: i64::from(open.initial_credit - metered),
@@ -234,15 +285,12 @@ impl Host {
             target: context.target().to_string(),
             names,
         });
-        self.remember(link, key, Half::Route(route, Side::Caller));
-        self.remember(to, at_provider, Half::Route(route, Side::Provider));
-        self.tap_frame(route, bytes);
-        self.list(to);
-        self.pump(route, Side::Caller);
-        Ok(())
+        self.remember(link, ends.caller.1, Half::Route(route, Side::Caller));
+        self.remember(to, ends.provider.1, Half::Route(route, Side::Provider));
+        route
     }
 
-    fn turn_away(
+    pub(crate) fn turn_away(
         &mut self,
         link: LinkId,
         key: Key,

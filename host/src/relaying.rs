@@ -31,6 +31,10 @@ impl Host {
                 }
                 return true;
             }
+            Some(&Half::Leaving(id)) => {
+                self.leaving_frame(id, bytes);
+                return true;
+            }
             Some(Half::Route(route, side)) => (*route, *side),
         };
         // It has been decoded once, so it decodes.
@@ -215,6 +219,7 @@ impl Host {
         let (id, side) = match half {
             Some(Half::Route(id, side)) => (id, side),
             Some(Half::Local(local)) => return self.local_ends(link, &local),
+            Some(Half::Leaving(id)) => return self.leaving_unwanted(id),
             _ => return,
         };
         let Some(route) = self.routes.get(id) else { return };

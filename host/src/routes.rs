@@ -144,4 +144,8 @@ impl Routes {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.values()
     }
+
+    pub(crate) fn iter_ids(&self) -> impl Iterator<Item = (RouteId, &Route)> {
+        self.routes.iter().map(|(id, route)| (*id, route))
+    }
 }

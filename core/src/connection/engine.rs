@@ -168,7 +168,7 @@ impl Connection {
         if self.outbox.queued() >= self.config.max_queued {
             return Err(ErrorKind::QueueFull.into());
         }
-        if self.table.knows(id) || self.control.has(id) {
+        if self.knows(id) {
             return Err(Error::new(ErrorKind::StreamIdInUse).in_field("stream_id"));
         }
         Ok(peer)

@@ -55,6 +55,11 @@ impl Relay {
         }
     }
 
+    /// So many data frames have left by another way, under the credit of the beginning.
+    pub(super) fn has_sent(&mut self, frames: u32) {
+        self.credit = self.credit.saturating_sub(frames);
+    }
+
     pub(super) fn has_transmit(&self) -> bool {
         self.pending > 0
     }

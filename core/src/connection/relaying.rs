@@ -8,7 +8,7 @@ use super::{Event, Key};
 use crate::flow::Role;
 use crate::invocation::ContextRef;
 use crate::stream::{FrameBody, FrameRef, Open, StreamErrorCode, StreamId};
-use crate::wire::{ErrorKind, MAX_CREDIT, Result};
+use crate::wire::{Error, ErrorKind, MAX_CREDIT, Result};
 
 /// Bytes of control frames that may wait for a peer before it gets no new streams. A stream that is open adds one
 /// error or cancel, so all that others can have it told has a bound.
@@ -39,6 +39,50 @@ impl Connection {
         let (_, key) = self.table.insert(decoded.stream_id, Body::Relay(relay));
         self.count_open(Role::Opener);
         Ok(key)
+    }
+
+    /// Takes on a stream that this end has opened and whose open, with the first `sent` data frames, has reached
+    /// the peer by another way than this connection. Data that the peer may send at once is what the open says.
+    ///
+    /// # Errors
+    /// `NotEstablished` before the peer's hello; `Closed` after the end; `StreamIdInUse` for an id that lives or is
+    /// remembered; `InvalidArgument` where it is no open frame.
+    pub fn relay_adopt(&mut self, frame: &[u8], sent: u32) -> Result<Key> {
+        let decoded = FrameRef::decode_within(frame, self.limits)?;
+        let FrameBody::Open(open) = decoded.body else { return Err(relayed()) };
+        if self.end.is_some() {
+            return Err(ErrorKind::Closed.into());
+        }
+        let peer = self.peer.ok_or(ErrorKind::NotEstablished)?;
+        if self.knows(decoded.stream_id) {
+            return Err(Error::new(ErrorKind::StreamIdInUse).in_field("stream_id"));
+        }
+        let initial = open.initial_credit.min(MAX_CREDIT);
+        let mut relay =
+            Relay::new(decoded.stream_id, Role::Opener, open.interaction, peer.initial_credit, initial);
+        relay.has_sent(sent);
+        let (_, key) = self.table.insert(decoded.stream_id, Body::Relay(relay));
+        self.count_open(Role::Opener);
+        Ok(key)
+    }
+
+    /// Tells the peer how a stream ended that is not known on this connection: `frame` is the error or the cancel.
+    pub fn relay_stray(&mut self, frame: &[u8]) {
+        if self.end.is_none() && self.peer.is_some() {
+            self.outbox.control().extend_from_slice(frame);
+        }
+    }
+
+    /// Whether a stream of this id lives here, or is remembered as ended.
+    #[must_use]
+    pub fn knows(&self, id: StreamId) -> bool {
+        self.table.knows(id) || self.control.has(id)
+    }
+
+    /// Whether all that came were whole frames, so that whole frames that come by another way may be read next.
+    #[must_use]
+    pub fn is_between_frames(&self) -> bool {
+        !self.framer.is_torn()
     }
 
     /// Queues a data frame, or the close behind them all, as it came. It leaves when the peer has credit.

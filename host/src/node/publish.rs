@@ -1,0 +1,225 @@
+//! Messages that leave.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write;
+
+use ixt_core::stream::StreamErrorCode;
+
+use super::Node;
+use super::envelope::{HEADER, Header, ID, Kind};
+use super::subject;
+use crate::ends::LinkId;
+use crate::leaving::Destination;
+
+/// A message that leaves: borrowed until the node is used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outgoing<'n> {
+    /// Where to.
+    pub subject: &'n str,
+    /// What the server answers to where nobody listens, if it is to say so.
+    pub reply: Option<&'n str>,
+    /// The message.
+    pub payload: &'n [u8],
+}
+
+/// What of it is kept between messages.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    /// Other nodes to which something is to be said.
+    pub(super) ready: VecDeque<LinkId>,
+    resets: VecDeque<(String, Header)>,
+    /// Where this node is reached: what replies begin with.
+    pub(super) me: String,
+    /// Subjects of services and modules, made once.
+    subjects: HashMap<Destination, String>,
+    subject: String,
+    reply: String,
+    message: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+/// Bytes of a pipe in one message, at most: larger ones make no stream quicker, and hold up the others.
+const CHUNK: usize = 64 << 10;
+/// Ids of streams that were taken, in one message.
+const MAX_TAKEN: usize = 256;
+/// Resets that wait; a node that misses one loses patience.
+const MAX_RESETS: usize = 1024;
+/// Subjects that are kept.
+const MAX_SUBJECTS: usize = 1024;
+
+impl Publishing {
+    pub(super) fn new(max_message: usize) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            resets: VecDeque::new(),
+            me: String::new(),
+            subjects: HashMap::new(),
+            subject: String::new(),
+            reply: String::new(),
+            message: Vec::new(),
+            buffer: vec![0; max_message.min(CHUNK)],
+        }
+    }
+
+    pub(super) fn reset(&mut self, subject: String, header: Header) {
+        if self.resets.len() < MAX_RESETS {
+            self.resets.push_back((subject, header));
+        }
+    }
+
+    fn set_reply(&mut self, what: impl std::fmt::Display) {
+        self.reply.clear();
+        // Writing into memory does not fail.
+        let _ = write!(self.reply, "{}.{what}", self.me);
+    }
+}
+
+impl Node {
+    /// The next message that leaves; `None` when there is none. Whoever carries them asks for no more than the server
+    /// takes: what is not asked for waits here within bounds, and whoever sends too quickly waits with it.
+    pub fn poll_publish(&mut self) -> Option<Outgoing<'_>> {
+        let replies = self.prepare()?;
+        let Publishing { subject, reply, message, .. } = &self.publishing;
+        Some(Outgoing { subject, reply: replies.then_some(reply.as_str()), payload: message })
+    }
+
+    /// Makes the next message; with it, whether the server is to say that nobody listens.
+    fn prepare(&mut self) -> Option<bool> {
+        loop {
+            if let Some((subject, header)) = self.publishing.resets.pop_front() {
+                self.publishing.subject = subject;
+                self.publishing.message.clear();
+                self.publishing.message.extend_from_slice(&header.encode());
+                return Some(false);
+            }
+            if self.host.has_departures() {
+                if let Some(replies) = self.poll_departure() {
+                    return Some(replies);
+                }
+                continue;
+            }
+            let link = self.publishing.ready.front().copied()?;
+            if let Some(replies) = self.say(link) {
+                return Some(replies);
+            }
+            self.publishing.ready.pop_front();
+            if let Some(peer) = self.peers.get_mut(link) {
+                peer.is_listed = false;
+                if peer.is_over || self.host.has_ended(link) {
+                    self.lose(link, true);
+                }
+            }
+        }
+    }
+
+    /// The next stream or broadcast that leaves by subject; `None` where there was none.
+    fn poll_departure(&mut self) -> Option<bool> {
+        let mut message = std::mem::take(&mut self.publishing.message);
+        message.clear();
+        let header =
+            Header { kind: Kind::Open, taken: 0, instance: self.instance, pipe: 0, back: 0, number: 0 };
+        message.extend_from_slice(&header.encode());
+        let most = self.settings.max_message - HEADER;
+        let departed = self.host.poll_departure(most, &mut message);
+        self.publishing.message = message;
+        let (to, id) = departed?;
+        if let (Destination::Endpoint(name), Some(id)) = (&to, id) {
+            match self.owner_of(name) {
+                Some(link) => {
+                    if let Some(peer) = self.peers.get_mut(link) {
+                        peer.wanted.push(id);
+                    }
+                    self.list(link);
+                    if self.host.links.get(link).is_some_and(|found| found.connection.peer().is_some()) {
+                        let wanted = self.peers.get_mut(link).map(|peer| std::mem::take(&mut peer.wanted));
+                        for id in wanted.unwrap_or_default() {
+                            self.host.bind(id, link, true);
+                        }
+                    }
+                    self.collect();
+                }
+                None => self.host.fail_leaving(id, StreamErrorCode::NotFound, "there is no such endpoint"),
+            }
+            return None;
+        }
+        let me = self.name.as_deref().unwrap_or_default();
+        let publishing = &mut self.publishing;
+        if id.is_none() {
+            let header = Header { kind: Kind::Broadcast, ..header }.encode();
+            if let Some(place) = publishing.message.get_mut(..HEADER) {
+                place.copy_from_slice(&header);
+            }
+        }
+        if publishing.subjects.len() >= MAX_SUBJECTS {
+            publishing.subjects.clear();
+        }
+        let subject = publishing.subjects.entry(to).or_insert_with_key(|to| match to {
+            Destination::Service(name) => subject::service(name, me),
+            Destination::Module(name) => subject::module(name, me),
+            Destination::Topic(name) | Destination::Endpoint(name) => subject::topic(name, me),
+        });
+        publishing.subject.clear();
+        publishing.subject.push_str(subject);
+        if let Some(id) = id {
+            publishing.set_reply(id);
+        }
+        Some(id.is_some())
+    }
+
+    /// The node that has opened an endpoint, whose name tells it.
+    fn owner_of(&mut self, name: &str) -> Option<LinkId> {
+        let (_, rest) = name.split_once('.')?;
+        let (instance, module) = rest.split_once('.')?;
+        if instance.len() != 16 || !crate::is_name(module) {
+            return None;
+        }
+        let instance =
+            u64::from_str_radix(instance, 16).ok().filter(|instance| *instance != self.instance)?;
+        self.peer(module, instance)
+    }
+
+    /// The next message to another node; `None` where there is nothing to say to it.
+    fn say(&mut self, link: LinkId) -> Option<bool> {
+        let peer = self.peers.get_mut(link)?;
+        let publishing = &mut self.publishing;
+        let count = peer.taken.len().min(MAX_TAKEN);
+        let ids = count * ID;
+        let frames = publishing.buffer.get_mut(..CHUNK.min(self.settings.max_message) - HEADER - ids)?;
+        // A stream is told of before its first frame.
+        let filled = if count < peer.taken.len() { 0 } else { self.host.poll_transmit(link, frames) };
+        let message = &mut publishing.message;
+        message.clear();
+        let kind = if filled > 0 || (count > 0 && (peer.tells_taken || count == MAX_TAKEN)) {
+            peer.sent += 1;
+            Kind::Pipe
+        } else {
+            peer.owes?
+        };
+        peer.owes = None;
+        let taken = if kind == Kind::Pipe { count } else { 0 };
+        let header = Header {
+            kind,
+            taken: u16::try_from(taken).unwrap_or(0),
+            instance: self.instance,
+            pipe: peer.pipe,
+            back: peer.back,
+            number: peer.sent,
+        };
+        message.extend_from_slice(&header.encode());
+        for id in peer.taken.drain(..taken) {
+            message.extend_from_slice(id.as_bytes());
+        }
+        peer.tells_taken &= !peer.taken.is_empty();
+        message.extend_from_slice(publishing.buffer.get(..filled).unwrap_or_default());
+        publishing.subject.clear();
+        publishing.subject.push_str(&peer.subject);
+        // Whether anybody is there is worth an answer at the beginning, and when nothing was heard.
+        let replies = peer.sent == 1 || kind == Kind::Ask;
+        if replies {
+            let pipe = peer.pipe;
+            publishing.set_reply(format_args!("{pipe:016x}"));
+        }
+        Some(replies)
+    }
+}

@@ -1,0 +1,70 @@
+//! What a node listens to.
+
+use std::collections::VecDeque;
+
+use super::subject::escape;
+use crate::ServiceOffer;
+
+/// What a client of NATS is to listen to, or no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subscription {
+    /// The subject, with wildcards.
+    pub subject: String,
+    /// Whether each message goes to one of all who listen: in the queue group [`Subscription::QUEUE`].
+    pub is_shared: bool,
+    /// False where it is to be given up.
+    pub is_wanted: bool,
+}
+
+impl Subscription {
+    /// The name of every queue group.
+    pub const QUEUE: &'static str = "ixt";
+}
+
+/// What is listened to, and what of it has not been told yet.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    changes: VecDeque<Subscription>,
+    /// Those for new streams.
+    shared: Vec<String>,
+    /// The server has not confirmed all yet.
+    pub(super) is_pending: bool,
+}
+
+impl Subscriptions {
+    /// All that a module listens to.
+    pub(super) fn announce(
+        &mut self,
+        module: &str,
+        instance: u64,
+        services: &[ServiceOffer],
+        topics: &[String],
+    ) {
+        let me = escape(module);
+        let mut listen = |subject: String, is_shared: bool| {
+            self.changes.push_back(Subscription { subject, is_shared, is_wanted: true });
+        };
+        listen(format!("ixt.i-{me}.*.{instance:016x}"), false);
+        listen(format!("ixt.i-{me}.{me}.{instance:016x}.*"), false);
+        for topic in topics.iter().map(String::as_str).chain([""]) {
+            listen(format!("ixt.t-{}.*", escape(topic)), false);
+        }
+        self.shared = services.iter().map(|service| format!("ixt.s-{}.*", escape(&service.name))).collect();
+        self.shared.push(format!("ixt.m-{me}.*"));
+        for subject in &self.shared {
+            listen(subject.clone(), true);
+        }
+        self.is_pending = true;
+    }
+
+    /// No new streams.
+    pub(super) fn go_away(&mut self) {
+        let given_up = |subject| Subscription { subject, is_shared: true, is_wanted: false };
+        self.changes.extend(self.shared.drain(..).map(given_up));
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Subscription> {
+        self.changes.pop_front()
+    }
+}
