@@ -63,6 +63,7 @@ pub(crate) enum Destination {
 /// A stream that nobody has taken yet.
 #[derive(Debug)]
 struct Stream {
+    to: Destination,
     caller: (LinkId, Key),
     kind: InteractionKind,
     /// The open, as it leaves.
@@ -194,6 +195,7 @@ impl Host {
             return no(InvalidArgument, "a stream of this id is leaving already");
         }
         let stream = Stream {
+            to: to.clone(),
             caller: (link, key),
             kind: open.interaction,
             open: frame.into_owned(),
@@ -290,6 +292,14 @@ impl Host {
     pub(crate) fn leaving_target(&self, id: StreamId) -> Option<String> {
         let stream = self.leaving.as_ref()?.streams.get(&id)?;
         Some(ContextRef::decode(&context_of(&stream.open)).ok()?.target().to_string())
+    }
+
+    /// Streams that leave to where `is_it` says, in an order that does not depend on memory.
+    pub(crate) fn leaving_to(&self, is_it: impl Fn(&Destination) -> bool) -> Vec<StreamId> {
+        let streams = self.leaving.iter().flat_map(|leaving| &leaving.streams);
+        let mut found: Vec<_> = streams.filter(|(_, stream)| is_it(&stream.to)).map(|(id, _)| *id).collect();
+        found.sort_unstable();
+        found
     }
 
     /// Fails what nobody has taken in time.

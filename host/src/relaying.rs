@@ -179,12 +179,26 @@ impl Host {
 
     /// Ends a stream that the host answers, since nobody reads the answers.
     fn fail_local(&mut self, link: LinkId, key: Key) {
+        self.end_local(link, key, StreamErrorCode::ResourceExhausted, "too much of it waits in the host");
+    }
+
+    /// A module may not be what it has announced: with what it was told already, if that has not left.
+    pub(crate) fn refuse_module(&mut self, link: LinkId, why: &str) {
+        let Some(found) = self.links.get(link) else { return };
+        let is_its =
+            |half: &Half| matches!(half, Half::Local(local) if matches!(local.purpose, Purpose::Module));
+        let key = found.halves.iter().find(|(_, half)| is_its(half)).map(|(key, _)| *key);
+        if let Some(key) = key {
+            self.refused(link, "announce", String::new(), None, StreamErrorCode::PermissionDenied, why);
+            self.end_local(link, key, StreamErrorCode::PermissionDenied, why);
+        }
+    }
+
+    fn end_local(&mut self, link: LinkId, key: Key, code: StreamErrorCode, message: &str) {
         let Some(found) = self.links.get_mut(link) else { return };
         let (half, state) = (found.halves.remove(&key), found.connection.relay_state(key));
         if let Some(state) = state {
-            let message = "too much of it waits in the host";
-            let frame: FrameRef<'_> =
-                Frame::error(state.id, StreamErrorCode::ResourceExhausted, 0, message, &[]);
+            let frame: FrameRef<'_> = Frame::error(state.id, code, 0, message, &[]);
             self.command_frame(link, key, &frame, |bytes| Command::Control(bytes, true));
         }
         if let Some(Half::Local(local)) = half {

@@ -57,6 +57,11 @@ impl Peers {
         self.peers.iter().find(|(_, peer)| peer.pipe == pipe).map(|(link, _)| *link)
     }
 
+    /// The one with this inbox.
+    pub(super) fn by_subject(&self, subject: &str) -> Option<LinkId> {
+        self.peers.iter().find(|(_, peer)| peer.subject == subject).map(|(link, _)| *link)
+    }
+
     pub(super) fn get(&self, link: LinkId) -> Option<&Peer> {
         self.peers.get(&link)
     }

@@ -154,11 +154,7 @@ impl Node {
         if publishing.subjects.len() >= MAX_SUBJECTS {
             publishing.subjects.clear();
         }
-        let subject = publishing.subjects.entry(to).or_insert_with_key(|to| match to {
-            Destination::Service(name) => subject::service(name, me),
-            Destination::Module(name) => subject::module(name, me),
-            Destination::Topic(name) | Destination::Endpoint(name) => subject::topic(name, me),
-        });
+        let subject = publishing.subjects.entry(to).or_insert_with_key(|to| subject::of(to, me));
         publishing.subject.clear();
         publishing.subject.push_str(subject);
         if let Some(id) = id {

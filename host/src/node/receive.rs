@@ -49,6 +49,40 @@ impl Node {
         self.collect();
     }
 
+    /// The server has refused something, as its words to the client say: `Permissions Violation for Publish to "x"`,
+    /// or `… Subscription to "x"`. What waits for it fails as `permissionDenied`; words that say anything else have no
+    /// effect.
+    pub fn server_error(&mut self, words: &str, now_us: u64) {
+        self.host.now_us = self.host.now_us.max(now_us);
+        // The case of the words is that of the client's library.
+        let lower = words.to_ascii_lowercase();
+        let subject = words.split('"').nth(1).unwrap_or_default();
+        if lower.contains("permissions violation for publish") {
+            self.publish_denied(subject);
+        } else if lower.contains("permissions violation for subscription") && subject.starts_with("ixt.") {
+            let why = format!("the server does not let it listen to `{subject}`");
+            self.host.refuse_module(self.local, &why);
+        }
+        self.collect();
+    }
+
+    fn publish_denied(&mut self, subject: &str) {
+        let Some(kind) = subject.strip_prefix("ixt.").and_then(|rest| rest.get(..2)) else { return };
+        if kind == "i-" {
+            if let Some(link) = self.peers.by_subject(subject) {
+                self.stats.lost += 1;
+                self.lose(link, false);
+            }
+            return;
+        }
+        let me = self.name.as_deref().unwrap_or_default();
+        let why = format!("the server does not let it publish to `{subject}`");
+        let denied = self.host.leaving_to(|to| subject::of(to, me) == subject);
+        for id in denied {
+            self.host.fail_leaving(id, StreamErrorCode::PermissionDenied, &why);
+        }
+    }
+
     fn take(&mut self, subject: &str, message: &[u8]) -> Option<()> {
         let me = self.name.as_deref()?;
         let (to, from) = subject::read(subject, me, self.instance)?;

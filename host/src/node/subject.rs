@@ -1,5 +1,7 @@
 //! Subjects: `ixt.<to>.<from>` and what follows it (specification 27, "Subjects").
 
+use crate::leaving::Destination;
+
 /// A name as one token of a subject: what is not `a` to `z`, a digit, `_` or `-` becomes `=` and two hexadecimal
 /// digits.
 #[must_use]
@@ -72,16 +74,16 @@ fn hex(token: &str) -> Option<u64> {
     (token.len() == 16).then(|| u64::from_str_radix(token, 16).ok())?
 }
 
-pub(super) fn service(name: &str, from: &str) -> String {
-    format!("ixt.s-{}.{}", escape(name), escape(from))
-}
-
-pub(super) fn module(name: &str, from: &str) -> String {
-    format!("ixt.m-{}.{}", escape(name), escape(from))
-}
-
-pub(super) fn topic(name: &str, from: &str) -> String {
-    format!("ixt.t-{}.{}", escape(name), escape(from))
+/// The subject by which what leaves goes there.
+pub(super) fn of(to: &Destination, from: &str) -> String {
+    let (kind, name) = match to {
+        Destination::Service(name) => ("s", name),
+        Destination::Module(name) => ("m", name),
+        Destination::Topic(name) => ("t", name),
+        // Its owner is asked by its inbox.
+        Destination::Endpoint(name) => ("e", name),
+    };
+    format!("ixt.{kind}-{}.{}", escape(name), escape(from))
 }
 
 /// The inbox of a node of module `to`.
@@ -109,9 +111,9 @@ mod tests {
     fn subjects_are_read() {
         let read = |subject: &str| read(subject, "me", 0xff);
         let from = |to| Some((to, "a.b".to_owned()));
-        assert_eq!(read(&service("x.y", "a.b")), from(To::Service("x.y".into())));
-        assert_eq!(read(&module("me", "a.b")), from(To::Module("me".into())));
-        assert_eq!(read(&topic("", "a.b")), from(To::Topic(String::new())));
+        assert_eq!(read(&of(&Destination::Service("x.y".into()), "a.b")), from(To::Service("x.y".into())));
+        assert_eq!(read(&of(&Destination::Module("me".into()), "a.b")), from(To::Module("me".into())));
+        assert_eq!(read(&of(&Destination::Topic(String::new()), "a.b")), from(To::Topic(String::new())));
         assert_eq!(read(&inbox("me", "a.b", 0xff)), from(To::Inbox(0xff)));
         let mine = |to| Some((to, "me".to_owned()));
         assert_eq!(read("ixt.i-me.me.00000000000000ff.0000000000000002"), mine(To::UnwantedPipe(2)));

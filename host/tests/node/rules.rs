@@ -126,3 +126,33 @@ fn what_is_no_message_is_counted_and_no_more() {
     net.say(provider, stream, b"still here");
     assert_eq!(result(&net.told(caller), call), Ok(b"still here".to_vec()));
 }
+
+#[test]
+fn what_the_server_refuses_is_denied() {
+    let mut net = Net::new();
+    let (caller, provider) = (net.module("caller"), net.module("provider"));
+    net.fate =
+        Box::new(|post| if post.subject == "ixt.s-provider.caller" { Fate::Lost } else { Fate::Arrives });
+    let (call, other) = (net.call(caller, "provider"), net.call(provider, "caller"));
+    let now_us = net.now_us;
+    let words = "nats: 'Permissions Violation for Publish to \"ixt.s-provider.caller\"'";
+    net.members[caller].node.server_error(words, now_us);
+    net.pass();
+    assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::PermissionDenied)));
+    assert_eq!(result(&net.told(provider), other), Err(None));
+    // Who may not listen is not announced.
+    let words = "nats: permissions violation: Permissions Violation for Subscription to \"ixt.s-provider.*\" using queue \"ixt\"";
+    net.members[provider].node.server_error(words, now_us);
+    net.pass();
+    let told = net.told(provider);
+    let denied = |told: &Told| match told {
+        Told::Stream(_, ixt_core::flow::Event::Failed(failure)) => {
+            failure.code == StreamErrorCode::PermissionDenied && failure.message.contains("ixt.s-provider.*")
+        }
+        _ => false,
+    };
+    assert!(told.iter().any(denied), "{told:?}");
+    net.fate = Box::new(|_| Fate::Arrives);
+    let call = net.call(caller, "provider");
+    assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::NotFound)));
+}
