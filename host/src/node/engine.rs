@@ -8,7 +8,7 @@ use ixt_core::stream::StreamErrorCode;
 use super::envelope::{HEADER, Header, ID, Kind};
 use super::peers::{Peer, Peers};
 use super::publish::Publishing;
-use super::subscriptions::{Subscription, Subscriptions};
+use super::subscriptions::{State, Subscription, Subscriptions};
 use super::{NodeSettings, subject};
 use crate::ends::LinkId;
 use crate::leaving::Leaving;
@@ -65,7 +65,7 @@ impl Node {
         settings.max_message = settings.max_message.max(MIN_MESSAGE);
         settings.host.max_connections = settings.max_peers.saturating_add(1);
         let mut host = Host::new(settings.host.clone(), policy, seed, now_us)?;
-        let instance = u64::from_le_bytes(host.random());
+        let instance = u64::from_le_bytes(host.random()).max(1);
         host.leaving = Some(Leaving::new(
             u64::from(settings.patience_ms) * 1000,
             settings.max_message - HEADER - BROADCAST_OVERHEAD,
@@ -109,13 +109,14 @@ impl Node {
     }
 
     /// Fills `out` with what is to be written into the module's pipe, and gives how many bytes that is; 0 when there
-    /// is nothing. It says nothing while [subscriptions](Self::poll_subscription) are not
-    /// [confirmed](Self::subscribed): a module that is announced can be called.
+    /// is nothing. It says nothing before the server is known to have taken all subscriptions: a module that is announced
+    /// can be called.
     pub fn poll_local(&mut self, out: &mut [u8]) -> usize {
-        if self.subscriptions.is_pending {
-            return 0;
+        if self.subscriptions.state == State::Confirmed {
+            self.host.poll_transmit(self.local, out)
+        } else {
+            0
         }
-        self.host.poll_transmit(self.local, out)
     }
 
     /// Whether the module's connection has ended, and its pipe is to be closed once nothing is left to write.
@@ -129,9 +130,12 @@ impl Node {
         self.subscriptions.poll()
     }
 
-    /// The server has taken all that [`poll_subscription`](Self::poll_subscription) gave.
+    /// All that [`poll_subscription`](Self::poll_subscription) gave was handed to the client, so that it goes to the
+    /// server before what is published from now on. Whether the server has taken it the node finds out itself.
     pub fn subscribed(&mut self) {
-        self.subscriptions.is_pending = false;
+        if self.subscriptions.state == State::Unsent {
+            self.subscriptions.state = State::Sent;
+        }
     }
 
     /// The module's pipe has ended. What still leaves tells the others; then the client can be closed.
@@ -154,7 +158,11 @@ impl Node {
         let look = (self.peers.len() > 0).then_some(self.next_look_us);
         let expiry = self.host.leaving.as_mut().and_then(Leaving::next_expiry);
         let telling = self.tellings.front().map(|(at, _)| *at);
-        [local, look, expiry, telling].into_iter().flatten().min()
+        let asking = match self.subscriptions.state {
+            State::Asked(at) => Some(at + u64::from(self.settings.keepalive_ms) * 1000),
+            _ => None,
+        };
+        [local, look, expiry, telling, asking].into_iter().flatten().min()
     }
 
     /// Tells the time.
@@ -176,6 +184,12 @@ impl Node {
                 peer.tells_taken = true;
                 self.list(link);
             }
+        }
+        if matches!(self.subscriptions.state, State::Asked(at)
+            if now_us >= at + u64::from(self.settings.keepalive_ms) * 1000)
+        {
+            // The question or the answer was lost.
+            self.subscriptions.state = State::Sent;
         }
         if now_us >= self.next_look_us {
             self.next_look_us = now_us + u64::from(self.settings.keepalive_ms.max(4)) * 250;

@@ -6,6 +6,8 @@ use ixt_core::stream::StreamId;
 pub(super) const HEADER: usize = 40;
 /// Bytes of one id of a stream that was taken.
 pub(super) const ID: usize = 16;
+/// The number of no pipe.
+pub(super) const NO_PIPE: u64 = 0;
 const VERSION: u8 = 1;
 
 /// What a message is.

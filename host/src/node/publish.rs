@@ -6,8 +6,9 @@ use std::fmt::Write;
 use ixt_core::stream::StreamErrorCode;
 
 use super::Node;
-use super::envelope::{HEADER, Header, ID, Kind};
+use super::envelope::{HEADER, Header, ID, Kind, NO_PIPE};
 use super::subject;
+use super::subscriptions::State;
 use crate::ends::LinkId;
 use crate::leaving::Destination;
 
@@ -45,6 +46,8 @@ const CHUNK: usize = 64 << 10;
 const MAX_TAKEN: usize = 256;
 /// Resets that wait; a node that misses one loses patience.
 const MAX_RESETS: usize = 1024;
+/// The number of no node.
+const NO_INSTANCE: u64 = 0;
 /// Subjects that are kept.
 const MAX_SUBJECTS: usize = 1024;
 
@@ -86,6 +89,9 @@ impl Node {
 
     /// Makes the next message; with it, whether the server is to say that nobody listens.
     fn prepare(&mut self) -> Option<bool> {
+        if self.subscriptions.state == State::Sent {
+            return Some(self.ask_server());
+        }
         loop {
             if let Some((subject, header)) = self.publishing.resets.pop_front() {
                 self.publishing.subject = subject;
@@ -111,6 +117,17 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// Asks the server whether it has come so far: nobody listens to this, so it says so, behind all that it was sent
+    /// before.
+    fn ask_server(&mut self) -> bool {
+        self.subscriptions.state = State::Asked(self.host.now_us);
+        let me = self.name.as_deref().unwrap_or_default();
+        self.publishing.subject = subject::inbox(me, me, NO_INSTANCE);
+        self.publishing.set_reply(format_args!("{NO_PIPE:016x}"));
+        self.publishing.message.clear();
+        true
     }
 
     /// The next stream or broadcast that leaves by subject; `None` where there was none.

@@ -5,8 +5,9 @@ use ixt_core::stream::{FrameBody, FrameRef, InteractionKind, Open, StreamErrorCo
 use ixt_core::wire::{Split, split};
 
 use super::Node;
-use super::envelope::{Header, Kind, Taken};
+use super::envelope::{Header, Kind, NO_PIPE, Taken};
 use super::subject::{self, To};
+use super::subscriptions::State;
 use crate::command::ANY;
 use crate::ends::LinkId;
 use crate::is_name;
@@ -38,6 +39,7 @@ impl Node {
                     self.host.fail_leaving(id, StreamErrorCode::NotFound, &why);
                 }
             }
+            Some((To::UnwantedPipe(NO_PIPE), _)) => self.subscriptions.state = State::Confirmed,
             Some((To::UnwantedPipe(pipe), _)) => {
                 if let Some(link) = self.peers.by_pipe(pipe) {
                     self.stats.lost += 1;

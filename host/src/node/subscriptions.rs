@@ -28,8 +28,22 @@ pub(super) struct Subscriptions {
     changes: VecDeque<Subscription>,
     /// Those for new streams.
     shared: Vec<String>,
-    /// The server has not confirmed all yet.
-    pub(super) is_pending: bool,
+    /// What the server knows of it.
+    pub(super) state: State,
+}
+
+/// What the server knows of what is listened to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// All that matters, or there is nothing.
+    #[default]
+    Confirmed,
+    /// Not all was sent to it.
+    Unsent,
+    /// All was sent; it is asked whether it has come that far.
+    Sent,
+    /// It was asked at this time, in microseconds.
+    Asked(u64),
 }
 
 impl Subscriptions {
@@ -55,7 +69,7 @@ impl Subscriptions {
         for subject in &self.shared {
             listen(subject.clone(), true);
         }
-        self.is_pending = true;
+        self.state = State::Unsent;
     }
 
     /// No new streams.

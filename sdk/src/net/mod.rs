@@ -16,6 +16,9 @@ mod interceptor;
 mod link;
 mod message;
 mod module;
+#[cfg(feature = "nats")]
+mod nats;
+mod nats_url;
 mod pipe;
 mod tls;
 mod wakers;
@@ -30,6 +33,7 @@ pub use host::{Host, HostBuilder, HostHandle};
 pub use interceptor::{Interceptor, Next, Request, Trace};
 pub use message::message_handler;
 pub use module::{Listening, Module, ModuleBuilder, Service};
+pub use nats_url::NatsUrl;
 pub(crate) use pipe::Pipe;
 pub use tls::{ClientTls, ServerTls, TlsError};
 pub use watch::Over;

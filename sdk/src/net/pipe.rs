@@ -62,9 +62,16 @@ impl Pipe {
                 stream.set_nodelay(true)?;
                 Ok(Self::any(ClientTls::connect::<ConnectError>(tls, stream, host).await?))
             }
+            #[cfg(feature = "nats")]
+            Address::Nats(url) => super::nats::connect(url, tls).await,
+            #[cfg(not(feature = "nats"))]
+            Address::Nats(_) => Err(io::Error::new(io::ErrorKind::Unsupported, NO_NATS).into()),
         }
     }
 }
+
+#[cfg(not(feature = "nats"))]
+const NO_NATS: &str = "the crate `ixt` was built without the feature `nats`";
 
 /// How long a TLS handshake may take.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -117,6 +124,10 @@ impl Listener {
                     return Err(TlsError("a host that listens with TLS needs a certificate".into()).into());
                 };
                 Ok(Self::Tls(TcpListener::bind(at).await?, TlsAcceptor::from(Arc::clone(config))))
+            }
+            Address::Nats(_) => {
+                let message = "on NATS nobody listens: modules connect, and call each other without a host";
+                Err(io::Error::new(io::ErrorKind::Unsupported, message).into())
             }
         }
     }
