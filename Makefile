@@ -24,7 +24,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -98,6 +98,13 @@ matrix: clib
 	tests/matrix/c/build.sh $(BUILD)/matrix-c
 	cd tests/matrix/go && go build -o $(CURDIR)/$(BUILD)/matrix-go .
 
+# The server that modules of different processes meet at; which version, tools/nats.sh says.
+NATS := $(BUILD)/nats-server
+nats: toolchain $(NATS)
+$(NATS): tools/nats.sh
+	tools/nats.sh $(BUILD)
+	@touch $@
+
 survival: system
 	cd tests/survival/go && go build -o $(CURDIR)/$(BUILD)/survival-go .
 
@@ -118,7 +125,7 @@ demo: build ## stream a file through a host and modules in Python, Go, C and Rus
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-survival test-arcp-python test-interop demo-system demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-nats test-survival test-arcp-python test-interop demo-system demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -197,6 +204,10 @@ test-interop: toolchain wheel-arcp $(INTEROP)/.installed ## sessions with the of
 	cargo build --locked -p ixt-interop -p ixt-cli
 	$(PYTHON) tests/interop/run.py --ours $(CARGO_TARGET_DIR)/debug/ixt-interop --ixt $(CARGO_TARGET_DIR)/debug/ixt --python $(INTEROP)/bin/python --our-python $(ARCP_PY) $(FLAGS)
 
+# The nats-server that other tests start, kill and start again, alone and as a cluster.
+test-nats: nats $(VENV)/.tools
+	$(PY) -m pytest -q tests/nats
+
 # Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
 test-survival: build survival
 	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \
@@ -246,7 +257,7 @@ lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warn
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival benches/chart.py benches/report.py benches/calls.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival tests/nats benches/chart.py benches/report.py benches/calls.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		$(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
