@@ -26,8 +26,8 @@ pub use handle::{Settings, StreamHandle};
 #[cfg(feature = "net")]
 pub use net::{
     Address, AddressError, Call, CallBuilder, CallContext, CallError, Client, ClientTls, ConnectError, Host,
-    HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, Next, Over, Request, ServerTls,
-    Service, TlsError, Trace, message_handler,
+    HostBuilder, HostHandle, Interceptor, Listening, Module, ModuleBuilder, NatsUrl, Next, Over, Request,
+    ServerTls, Service, TlsError, Trace, message_handler,
 };
 pub use sender::StreamSender;
 pub use sink::{FrameSink, SinkClosed};
