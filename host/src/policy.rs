@@ -67,6 +67,12 @@ pub struct ModulePolicy {
 #[error("the policy is not valid: {0}")]
 pub struct PolicyError(String);
 
+impl PolicyError {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
 impl Policy {
     /// Every module may do everything: for a socket that one user alone can reach, where the operating system has
     /// decided already.
@@ -123,6 +129,16 @@ impl Policy {
             }
         }
         Ok(policy)
+    }
+
+    /// The modules that it names, by name.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = (&str, &ModulePolicy)> {
+        self.modules.iter().map(|(name, module)| (name.as_str(), module))
+    }
+
+    /// Whether others may connect, too.
+    pub(crate) fn has_default(&self) -> bool {
+        self.default.is_some()
     }
 
     /// What this module may do; `None` when it may not connect.

@@ -10,6 +10,7 @@
 mod engine;
 mod envelope;
 mod peers;
+mod permissions;
 mod publish;
 mod receive;
 mod settings;
@@ -19,6 +20,7 @@ mod subscriptions;
 pub(crate) use receive::first;
 
 pub use engine::{Node, NodeStats};
+pub use permissions::permissions;
 pub use publish::Outgoing;
 pub use settings::NodeSettings;
 pub use subject::escape;

@@ -64,6 +64,8 @@ impl Node {
         } else if lower.contains("permissions violation for subscription") && subject.starts_with("ixt.") {
             let why = format!("the server does not let it listen to `{subject}`");
             self.host.refuse_module(self.local, &why);
+            // There is nothing more to wait for.
+            self.subscriptions.state = State::Confirmed;
         }
         self.collect();
     }
