@@ -90,6 +90,16 @@ pub(crate) enum Command {
     Streams(Streams),
     /// Copy the frames of chosen streams into a capture that `ixt inspect` reads
     Tap(Tap),
+    /// Make the permissions of a server of NATS from a policy
+    ///
+    /// Prints the block `authorization` of nats-server's configuration: each module of the policy is a user, who speaks in
+    /// its own name, calls and provides what the policy lists, and nothing else. Passwords come from the server's
+    /// environment: IXT_PASSWORD_ and the module's name in capital letters.
+    NatsPermissions {
+        /// Who may do what, in TOML; its names are whole names
+        #[arg(value_name = "FILE")]
+        policy: PathBuf,
+    },
     /// Run agents, submit jobs and follow them, by ARCP 1.1
     Arcp(crate::arcp::Arcp),
 }
@@ -97,7 +107,7 @@ pub(crate) enum Command {
 /// Where the host is.
 #[derive(Debug, Args)]
 pub(crate) struct At {
-    /// unix:///path, tcp://host:port or tls://host:port
+    /// unix:///path, tcp://host:port, tls://host:port or, where there is no host, nats://host
     #[arg(long, value_name = "URL", env = "IXT_HOST")]
     pub(crate) host: String,
 

@@ -15,10 +15,7 @@ use crate::{args, telemetry};
 
 pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
     let policy = match &options.policy {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| about(file.display(), error))?;
-            Policy::from_toml(&text).map_err(|error| about(file.display(), error))?
-        }
+        Some(file) => policy(file)?,
         None if options.url.starts_with("unix://") => Policy::open(),
         None => return Err(io::Error::other("who can reach this address is anybody's guess: give --policy")),
     };
@@ -56,5 +53,16 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
         // Threads of its own export, and this waits for them.
         let _ = tokio::task::spawn_blocking(move || telemetry.shutdown()).await;
     }
+    Ok(true)
+}
+
+fn policy(file: &Path) -> io::Result<Policy> {
+    let text = std::fs::read_to_string(file).map_err(|error| about(file.display(), error))?;
+    Policy::from_toml(&text).map_err(|error| about(file.display(), error))
+}
+
+pub(crate) fn nats_permissions(file: &Path) -> io::Result<bool> {
+    let made = ixt::host::node::permissions(&policy(file)?).map_err(|error| about(file.display(), error))?;
+    write!(io::stdout(), "# Made by `ixt nats-permissions {}`.\n{made}", file.display())?;
     Ok(true)
 }

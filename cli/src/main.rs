@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Modules(at) => on_tokio(watch::modules(&at)),
         Command::Streams(options) => on_tokio(watch::streams(&options)),
         Command::Tap(options) => on_tokio(watch::tap(&options)),
+        Command::NatsPermissions { policy } => host::nats_permissions(&policy),
         Command::Arcp(options) => return status(on_tokio(arcp::run(&options))),
     };
     status(done.map(|all_right| if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }))

@@ -35,8 +35,9 @@ impl Host {
         };
         if let Some(payload) = heard {
             let _ = local.stream.consume(1);
-            match &local.purpose {
+            match &mut local.purpose {
                 Purpose::Module => self.hear_module(link, key, &mut local.stream, payload),
+                Purpose::Look(look) => self.look(link, key, &mut local.stream, look, payload),
                 Purpose::Broadcast { topic, context } => {
                     self.broadcast(Some(link), topic, context, payload);
                     // The caller learns that it was accepted, and no more.
@@ -57,6 +58,9 @@ impl Host {
             {
                 ended = true;
             }
+        }
+        if let Purpose::Look(look) = &mut local.purpose {
+            self.show(link, key, &mut local.stream, look);
         }
         if ended {
             // A module is announced for as long as this stream lives.
@@ -86,10 +90,12 @@ impl Host {
     }
 
     /// Sends a message on a stream of the host's; without credit it is not said.
-    fn say(&mut self, link: LinkId, key: Key, stream: &mut Stream, payload: &[u8]) {
-        if let Ok(frame) = stream.try_send(payload) {
-            self.command_frame(link, key, &frame, |bytes| Command::Data(bytes, false));
+    pub(crate) fn say(&mut self, link: LinkId, key: Key, stream: &mut Stream, payload: &[u8]) -> bool {
+        let sent = stream.try_send(payload);
+        if let Ok(frame) = &sent {
+            self.command_frame(link, key, frame, |bytes| Command::Data(bytes, false));
         }
+        sent.is_ok()
     }
 
     fn hear_module(&mut self, link: LinkId, key: Key, stream: &mut Stream, payload: &[u8]) {
@@ -114,7 +120,9 @@ impl Host {
             Err(error) => Err((StreamErrorCode::InvalidArgument, error.to_string())),
         };
         match answer {
-            Ok(Some(answer)) => self.say(link, key, stream, &answer.encode()),
+            Ok(Some(answer)) => {
+                self.say(link, key, stream, &answer.encode());
+            }
             Ok(None) => {}
             Err((code, reason)) => {
                 self.refused(link, "announce", String::new(), None, code, &reason);

@@ -8,6 +8,7 @@ use crate::authority;
 use crate::command::{ANY, Command};
 use crate::ends::{LinkId, Side};
 use crate::host::Host;
+use crate::leaving::Destination;
 use crate::link::Half;
 use crate::node::first;
 use crate::open::{No, no};
@@ -48,7 +49,7 @@ impl Host {
         let mut bytes = Vec::new();
         // It came within the limits, so it goes within them.
         if frames.iter().all(|frame| frame.encode_into(&mut bytes, ANY).is_ok()) {
-            self.depart_broadcast(topic, bytes);
+            self.depart_whole(Destination::Topic(topic.to_owned()), bytes);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use ixt_core::connection::{Key, RelayState};
 use ixt_core::stream::{InteractionKind, StreamId};
+use serde_json::{Value, json};
 
 use crate::ends::{Both, LinkId, Side};
 use crate::host::Host;
@@ -47,6 +48,22 @@ pub struct StreamInfo {
     pub age_us: u64,
     /// For how long each has had nothing to send with, in microseconds, caller first.
     pub blocked_us: [Option<u64>; 2],
+}
+
+impl ModuleInfo {
+    /// One line of JSON, without its end (specification 25, section 7).
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let services: Vec<Value> = self
+            .services
+            .iter()
+            .map(|offer| {
+                let kinds: Vec<String> = offer.kinds.iter().map(ToString::to_string).collect();
+                json!({"name": offer.name, "kinds": kinds, "requires": offer.requires})
+            })
+            .collect();
+        json!({"name": self.name, "services": services, "topics": self.topics, "busy": self.busy}).to_string()
+    }
 }
 
 impl Host {

@@ -35,6 +35,8 @@ pub(crate) struct Leaving {
     pub(crate) here: String,
     /// The stream that is being read came by the subject of its target.
     pub(crate) is_admitted: bool,
+    /// Who wants to know who is there: until when, and its stream.
+    pub(crate) looks: Vec<(u64, LinkId, Key)>,
 }
 
 /// What leaves.
@@ -47,7 +49,7 @@ struct Departure {
 #[derive(Debug)]
 enum What {
     Stream(StreamId),
-    /// A broadcast: its three frames.
+    /// A broadcast: its three frames. None ask who is there.
     Whole(Vec<u8>),
 }
 
@@ -101,6 +103,7 @@ impl Leaving {
             max_broadcast,
             here,
             is_admitted: false,
+            looks: Vec::new(),
         }
     }
 
@@ -112,6 +115,11 @@ impl Leaving {
             self.expiries.pop_front();
         }
         self.expiries.front().map(|(at, _)| *at)
+    }
+
+    /// When who wants to know who is there has waited long enough.
+    pub(crate) fn next_look(&self) -> Option<u64> {
+        self.looks.iter().map(|(until_us, ..)| *until_us).min()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -215,10 +223,9 @@ impl Host {
         Ok(())
     }
 
-    /// A broadcast leaves, too.
-    pub(crate) fn depart_broadcast(&mut self, topic: &str, frames: Vec<u8>) {
+    /// A broadcast leaves, or, without frames, the question who is there.
+    pub(crate) fn depart_whole(&mut self, to: Destination, frames: Vec<u8>) {
         let Some(leaving) = &mut self.leaving else { return };
-        let to = Destination::Topic(topic.to_owned());
         leaving.departing.push_back(Departure { to, what: What::Whole(frames) });
     }
 

@@ -25,6 +25,7 @@ mod info;
 mod leaving;
 mod link;
 mod local;
+mod looking;
 mod message;
 mod name;
 pub mod node;

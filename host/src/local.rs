@@ -4,6 +4,7 @@ use ixt_core::Limits;
 use ixt_core::flow::{Config, Stream};
 use ixt_core::stream::FrameRef;
 
+use crate::looking::Look;
 use crate::message::MAX_MESSAGE;
 
 /// A stream whose one end is in the host.
@@ -20,6 +21,8 @@ pub(crate) enum Purpose {
     Module,
     /// A message for all who want the topic, with the context that they get.
     Broadcast { topic: String, context: Vec<u8> },
+    /// Who is on the network.
+    Look(Look),
 }
 
 impl Local {

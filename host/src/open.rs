@@ -15,6 +15,7 @@ use crate::ends::{Both, LinkId, RouteId, Side};
 use crate::host::Host;
 use crate::link::Half;
 use crate::local::{Local, MAX_PAYLOAD, Purpose};
+use crate::looking::{ADMIN, Look};
 use crate::registry::NoProvider;
 use crate::routes::Route;
 use crate::{SERVICE, authority};
@@ -104,6 +105,15 @@ impl Host {
         };
         if let Some(name) = named.filter(|name| !policy.may_call(name)) {
             return no(PermissionDenied, format!("it may not call `{name}`"));
+        }
+        if context.target() == Target::Service(ADMIN) && self.leaves(link, context.target()) {
+            if open.interaction != InteractionKind::ServerStream {
+                return no(InvalidArgument, format!("{ADMIN} answers server streams"));
+            }
+            let credit = self.settings.connection.initial_credit;
+            let local = Local::new(frame, credit, MAX_PAYLOAD, Purpose::Look(Look::default()));
+            self.put_local(link, key, Box::new(local));
+            return Ok(());
         }
         if let Target::Broadcast(topic) = context.target() {
             if open.interaction != InteractionKind::Unary {

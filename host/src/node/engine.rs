@@ -162,7 +162,8 @@ impl Node {
             State::Asked(at) => Some(at + u64::from(self.settings.keepalive_ms) * 1000),
             _ => None,
         };
-        [local, look, expiry, telling, asking].into_iter().flatten().min()
+        let looking = self.host.leaving.as_ref().and_then(Leaving::next_look);
+        [local, look, expiry, telling, asking, looking].into_iter().flatten().min()
     }
 
     /// Tells the time.
@@ -174,6 +175,7 @@ impl Node {
         }
         self.host.receive(self.local, &[], now_us);
         self.host.expire_leaving();
+        self.host.end_looks();
         while let Some(&(at, link)) = self.tellings.front()
             && at <= now_us
         {
@@ -292,7 +294,7 @@ impl Node {
         let Some(peer) = self.peers.remove(link) else { return };
         if resets {
             let header = self.header(&peer, Kind::Reset, 0);
-            self.publishing.reset(peer.subject, header);
+            self.publishing.say_beside(peer.subject, header, Vec::new());
         }
         for id in peer.wanted {
             self.host.fail_leaving(id, StreamErrorCode::Unavailable, "the module is gone");

@@ -25,6 +25,10 @@ pub(super) enum Kind {
     Open = 5,
     /// A broadcast.
     Broadcast = 6,
+    /// The question who is there.
+    Who = 7,
+    /// The answer: JSON.
+    Here = 8,
 }
 
 /// The fixed part.
@@ -78,6 +82,8 @@ impl Header {
             4 => Kind::Reset,
             5 => Kind::Open,
             6 => Kind::Broadcast,
+            7 => Kind::Who,
+            8 => Kind::Here,
             _ => return None,
         };
         let taken = u16::from_le_bytes([low, high]);
@@ -118,7 +124,7 @@ mod tests {
         let mut other_version = header;
         other_version[0] = 2;
         let mut other_kind = header;
-        other_kind[1] = 7;
+        other_kind[1] = 9;
         for message in [&header[..39], &header[..], &other_version, &other_kind, b""] {
             assert!(Header::decode(message).is_none());
         }

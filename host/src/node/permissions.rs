@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::subject::escape;
+use crate::looking::ADMIN;
 use crate::policy::{ModulePolicy, Policy, PolicyError};
 
 /// The block `authorization` of the configuration of nats-server that lets every module of a policy do what the policy
@@ -73,6 +74,7 @@ fn publish(name: &str, module: &ModulePolicy, known: &BTreeSet<&str>) -> Vec<Str
 fn subscribe(name: &str, module: &ModulePolicy) -> Result<Vec<String>, PolicyError> {
     let me = escape(name);
     let mut subjects = vec![format!("ixt.i-{me}.>"), format!("ixt.m-{me}.* ixt"), "ixt.t-.*".to_owned()];
+    subjects.push(format!("ixt.t-{}.*", escape(ADMIN)));
     for (setting, kind, group, names) in
         [("provide", "s", " ixt", &module.provide), ("subscribe", "t", "", &module.subscribe)]
     {
@@ -127,7 +129,7 @@ mod tests {
       password: $IXT_PASSWORD_GATE_WAY
       permissions: {
         publish: { allow: ["ixt.*.gate-way.*", "ixt.s-media=2ethumbs.gate-way", "ixt.m-media=2ethumbs.gate-way", "ixt.t-media=2ethumbs.gate-way", "ixt.s-logs.gate-way", "ixt.m-logs.gate-way", "ixt.t-logs.gate-way"] }
-        subscribe: { allow: ["ixt.i-gate-way.>", "ixt.m-gate-way.* ixt", "ixt.t-.*"] }
+        subscribe: { allow: ["ixt.i-gate-way.>", "ixt.m-gate-way.* ixt", "ixt.t-.*", "ixt.t-ixt=2eadmin.*"] }
       }
     }
     {
@@ -135,7 +137,7 @@ mod tests {
       password: $IXT_PASSWORD_MEDIA
       permissions: {
         publish: { allow: ["ixt.*.media.*"] }
-        subscribe: { allow: ["ixt.i-media.>", "ixt.m-media.* ixt", "ixt.t-.*", "ixt.s-media=2ethumbs.* ixt", "ixt.s-media.* ixt", "ixt.t-news.*"] }
+        subscribe: { allow: ["ixt.i-media.>", "ixt.m-media.* ixt", "ixt.t-.*", "ixt.t-ixt=2eadmin.*", "ixt.s-media=2ethumbs.* ixt", "ixt.s-media.* ixt", "ixt.t-news.*"] }
       }
     }
     {
@@ -143,7 +145,7 @@ mod tests {
       password: $IXT_PASSWORD_ROOT
       permissions: {
         publish: { allow: ["ixt.*.root.*", "ixt.*.root"] }
-        subscribe: { allow: ["ixt.i-root.>", "ixt.m-root.* ixt", "ixt.t-.*"] }
+        subscribe: { allow: ["ixt.i-root.>", "ixt.m-root.* ixt", "ixt.t-.*", "ixt.t-ixt=2eadmin.*"] }
       }
     }
   ]

@@ -29,7 +29,8 @@ pub struct Outgoing<'n> {
 pub(super) struct Publishing {
     /// Other nodes to which something is to be said.
     pub(super) ready: VecDeque<LinkId>,
-    resets: VecDeque<(String, Header)>,
+    /// What is said beside the pipes: resets, and who this node is.
+    beside: VecDeque<(String, Header, Vec<u8>)>,
     /// Where this node is reached: what replies begin with.
     pub(super) me: String,
     /// Subjects of services and modules, made once.
@@ -44,8 +45,8 @@ pub(super) struct Publishing {
 const CHUNK: usize = 64 << 10;
 /// Ids of streams that were taken, in one message.
 const MAX_TAKEN: usize = 256;
-/// Resets that wait; a node that misses one loses patience.
-const MAX_RESETS: usize = 1024;
+/// What waits to be said beside the pipes; a node that misses it loses patience.
+const MAX_BESIDE: usize = 1024;
 /// The number of no node.
 const NO_INSTANCE: u64 = 0;
 /// Subjects that are kept.
@@ -55,7 +56,7 @@ impl Publishing {
     pub(super) fn new(max_message: usize) -> Self {
         Self {
             ready: VecDeque::new(),
-            resets: VecDeque::new(),
+            beside: VecDeque::new(),
             me: String::new(),
             subjects: HashMap::new(),
             subject: String::new(),
@@ -65,9 +66,9 @@ impl Publishing {
         }
     }
 
-    pub(super) fn reset(&mut self, subject: String, header: Header) {
-        if self.resets.len() < MAX_RESETS {
-            self.resets.push_back((subject, header));
+    pub(super) fn say_beside(&mut self, subject: String, header: Header, rest: Vec<u8>) {
+        if self.beside.len() < MAX_BESIDE {
+            self.beside.push_back((subject, header, rest));
         }
     }
 
@@ -93,10 +94,11 @@ impl Node {
             return Some(self.ask_server());
         }
         loop {
-            if let Some((subject, header)) = self.publishing.resets.pop_front() {
+            if let Some((subject, header, rest)) = self.publishing.beside.pop_front() {
                 self.publishing.subject = subject;
                 self.publishing.message.clear();
                 self.publishing.message.extend_from_slice(&header.encode());
+                self.publishing.message.extend_from_slice(&rest);
                 return Some(false);
             }
             if self.host.has_departures() {
@@ -163,7 +165,8 @@ impl Node {
         let me = self.name.as_deref().unwrap_or_default();
         let publishing = &mut self.publishing;
         if id.is_none() {
-            let header = Header { kind: Kind::Broadcast, ..header }.encode();
+            let kind = if publishing.message.len() > HEADER { Kind::Broadcast } else { Kind::Who };
+            let header = Header { kind, ..header }.encode();
             if let Some(place) = publishing.message.get_mut(..HEADER) {
                 place.copy_from_slice(&header);
             }

@@ -11,6 +11,7 @@ use super::subscriptions::State;
 use crate::command::ANY;
 use crate::ends::LinkId;
 use crate::is_name;
+use crate::looking::ADMIN;
 
 /// Opens of one node that may wait for its hello; more are dropped, and their callers lose patience.
 const MAX_WAITING: usize = 1024;
@@ -98,6 +99,13 @@ impl Node {
             (To::Service(name), Kind::Open) => self.opened(&from, header, Target::Service(&name), frames),
             (To::Module(name), Kind::Open) => self.opened(&from, header, Target::Module(&name), frames),
             (To::Topic(topic), Kind::Broadcast) => self.host.hear_broadcast(&from, &topic, frames).ok(),
+            (To::Topic(topic), Kind::Who) if topic == ADMIN => self.tell_who(&from, header.instance),
+            (To::Inbox(_), Kind::Here) => {
+                // What is no JSON of a module is not shown as one.
+                serde_json::from_slice::<serde::de::IgnoredAny>(frames).ok()?;
+                self.host.found(frames);
+                Some(())
+            }
             (To::Inbox(_), Kind::Pipe) => self.piped(&from, header, taken, frames),
             (To::Inbox(_), Kind::Ask | Kind::Tell) => self.asked(&from, header),
             (To::Inbox(_), Kind::Reset) => {
@@ -109,6 +117,18 @@ impl Node {
             }
             _ => None,
         }
+    }
+
+    /// Says who is here, to who may know.
+    fn tell_who(&mut self, from: &str, instance: u64) -> Option<()> {
+        self.host.policy.module(from).filter(|policy| policy.may_call(ADMIN))?;
+        let subject = subject::inbox(from, self.name.as_deref()?, instance);
+        let here =
+            Header { kind: Kind::Here, taken: 0, instance: self.instance, pipe: 0, back: 0, number: 0 };
+        for module in self.host.modules() {
+            self.publishing.say_beside(subject.clone(), here, module.to_json().into_bytes());
+        }
+        Some(())
     }
 
     /// A stream was opened by subject, with what was said at once.
@@ -212,7 +232,7 @@ impl Node {
         let instance = self.instance;
         let reset =
             Header { kind: Kind::Reset, taken: 0, instance, pipe: header.back, back: header.pipe, number: 0 };
-        self.publishing.reset(subject, reset);
+        self.publishing.say_beside(subject, reset, Vec::new());
         None
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::subject::escape;
 use crate::ServiceOffer;
+use crate::looking::ADMIN;
 
 /// What a client of NATS is to listen to, or no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Subscriptions {
         };
         listen(format!("ixt.i-{me}.*.{instance:016x}"), false);
         listen(format!("ixt.i-{me}.{me}.{instance:016x}.*"), false);
-        for topic in topics.iter().map(String::as_str).chain([""]) {
+        for topic in topics.iter().map(String::as_str).chain(["", ADMIN]) {
             listen(format!("ixt.t-{}.*", escape(topic)), false);
         }
         self.shared = services.iter().map(|service| format!("ixt.s-{}.*", escape(&service.name))).collect();

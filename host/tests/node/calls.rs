@@ -229,3 +229,36 @@ fn a_slow_answer_is_told_to_be_taken() {
     net.say(provider, stream, b"late");
     assert_eq!(result(&net.told(caller), call), Ok(b"late".to_vec()));
 }
+
+#[test]
+fn who_is_there_is_told_to_who_asks() {
+    let mut net = Net::new();
+    let caller = net.module("caller");
+    for number in 0..100 {
+        net.module(&format!("other-{number}"));
+    }
+    let (call, _) = net.open(caller, InteractionKind::ServerStream, service("ixt.admin"));
+    net.say(caller, call, br#"{"list":"modules"}"#);
+    let mut names = std::collections::BTreeSet::new();
+    let mut over = false;
+    for _ in 0..30 {
+        net.wait(20);
+        for told in net.told(caller) {
+            match told {
+                Told::Message(key, line) if key == call => {
+                    let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
+                    names.insert(line["name"].as_str().unwrap().to_owned());
+                    assert_eq!(line["services"][0]["name"], line["name"]);
+                    net.members[caller].engine.consume(call, 1).unwrap();
+                }
+                Told::Over(key) => over |= key == call,
+                _ => {}
+            }
+        }
+        net.pass();
+    }
+    assert_eq!((names.len(), over), (101, true));
+    let (call, _) = net.open(caller, InteractionKind::ServerStream, service("ixt.admin"));
+    net.say(caller, call, br#"{"list":"streams"}"#);
+    assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::InvalidArgument)));
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ixt_core::stream::{InteractionKind, StreamErrorCode};
 use ixt_host::{ModuleInfo, StreamInfo, TapFilter, TapId};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::hosting::Hosting;
 use super::{Call, CallError, Module, ModuleBuilder, Service};
@@ -45,15 +45,15 @@ async fn answer(host: Weak<Hosting>, call: Arc<Call>) -> Result<(), CallError> {
     let gone = || CallError::failed(StreamErrorCode::Unavailable, "the host stops");
     match request {
         Request::List(what) => {
-            let lines: Vec<Value> = {
+            let lines: Vec<String> = {
                 let host = host.upgrade().ok_or_else(gone)?;
                 host.look(|host| match what {
-                    What::Modules => host.modules().iter().map(module_line).collect(),
+                    What::Modules => host.modules().iter().map(ModuleInfo::to_json).collect(),
                     What::Streams => host.streams().iter().map(stream_line).collect(),
                 })
             };
             for line in lines {
-                call.send(line.to_string()).await?;
+                call.send(line).await?;
             }
             Ok(())
         }
@@ -94,20 +94,8 @@ impl Drop for Closes {
     }
 }
 
-fn module_line(module: &ModuleInfo) -> Value {
-    let services: Vec<Value> = module
-        .services
-        .iter()
-        .map(|offer| {
-            let kinds: Vec<String> = offer.kinds.iter().map(ToString::to_string).collect();
-            json!({"name": offer.name, "kinds": kinds, "requires": offer.requires})
-        })
-        .collect();
-    json!({"name": module.name, "services": services, "topics": module.topics, "busy": module.busy})
-}
-
-fn stream_line(stream: &StreamInfo) -> Value {
-    json!({
+fn stream_line(stream: &StreamInfo) -> String {
+    let line = json!({
         "id": stream.id.to_string(),
         "kind": stream.kind.to_string(),
         "caller": stream.modules.first(),
@@ -118,5 +106,6 @@ fn stream_line(stream: &StreamInfo) -> Value {
         "passed": stream.passed,
         "age_us": stream.age_us,
         "blocked_us": stream.blocked_us,
-    })
+    });
+    line.to_string()
 }
