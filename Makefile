@@ -258,7 +258,7 @@ lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warn
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
 	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival tests/nats benches/chart.py benches/report.py benches/calls.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
-		$(PY) -m mypy --strict $$part; done
+		MYPYPATH=tests/nats $(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
 	$(ARCP_PY) -m mypy --strict examples/arcp/python/demo.py
@@ -337,7 +337,7 @@ bench: toolchain-test build ## every language against its Cap'n Proto library, K
 	$(PY) benches/report.py --rust $(RELEASE)/ixt-bench --c $(BUILD)/bench-c --go $(BUILD)/bench-go \
 		--python "$(PY) benches/python/bench.py" --kotlin benches/kotlin/run.sh --markdown docs/benchmarks.md --plot docs/benchmarks.svg
 
-bench-rpc: build ## calls between two processes, against tonic, grpc-go and grpcio; writes docs/benchmarks.md
+bench-rpc: build nats ## calls between two processes, against gRPC (tonic, grpc-go, grpcio) and NATS alone; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench-rpc
 	cd benches/rpc/go && go build -o $(CURDIR)/$(BUILD)/bench-rpc-go .
 	$(PY) -m pip install --quiet --disable-pip-version-check -r benches/rpc/python/requirements.txt

@@ -3,8 +3,9 @@
     calls.py --rust PROGRAM --go PROGRAM --python "INTERPRETER bench.py --host IXT"
 
 Each program prints one JSON object a line for each comparison: nanoseconds of a message there and
-back, directly, by gRPC and through the host, the median of the rounds' ratios, and the CPU seconds of
-a million messages, of all processes together. With --only nothing is written.
+back, directly, by the peer and through the host, the median of the rounds' ratios, and the CPU seconds of
+a million messages, of all processes together. Peers are gRPC, and NATS alone through a nats-server that is
+started here (`make nats`); in a client stream a message goes there, and not back. With --only nothing is written.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from chart import TIMES, Chart
@@ -33,8 +36,13 @@ from report import (
     write_page,
 )
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "nats"))
+
+from nats_server import Server
+
 LANGUAGES = ("rust", "go", "python")
-#: Of the peer's speed: streams of 64 B, unary calls.
+GRPC = ("tonic", "grpc-go", "grpcio")
+#: Of gRPC's speed: streams of 64 B, unary calls.
 STREAMS = {"Rust": 5.0, "Go": 4.0, "Python": 8.0}
 UNARY = {"Rust": 1.5, "Go": 1.5, "Python": 3.0}
 #: Through the host: this often the direct time at most.
@@ -59,8 +67,8 @@ class Row:
 
     @property
     def target(self) -> float | None:
-        """What the ratio is to reach; of small messages alone."""
-        if self.size != 64:
+        """What the ratio is to reach; of small messages against gRPC alone."""
+        if self.size != 64 or self.peer not in GRPC:
             return None
         return (STREAMS if self.operation.startswith("bidi") else UNARY)[self.language]
 
@@ -86,11 +94,19 @@ def main() -> int:
     missing = [language for language in languages if not getattr(arguments, language, None)]
     if missing:
         parser.error(f"no benchmark given for: {', '.join(missing)} (--only leaves languages out)")
-    rows = [row for language in languages for row in run(language, getattr(arguments, language))]
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder)) as nats:
+        os.environ |= {"NATS_URL": nats.url, "NATS_PID": str(nats.pid)}
+        rows = [
+            row for language in languages for row in run(language, getattr(arguments, language))
+        ]
+    # Of one peer together, as a page and a plot have them.
+    rows.sort(key=lambda row: (languages.index(row.language.lower()), row.peer not in GRPC))
     aimed = [row for row in rows if row.target is not None]
     met = sum(not row.falls_short for row in aimed)
-    through = sum(not row.host_falls_short for row in rows)
-    print(f"{met} of {len(aimed)} targets are met; {through} of {len(rows)} through the host")
+    # A call may stand against two peers.
+    hosted = {(row.language, row.operation, row.size): row.host_falls_short for row in rows}
+    through = sum(not short for short in hosted.values())
+    print(f"{met} of {len(aimed)} targets are met; {through} of {len(hosted)} through the host")
     if arguments.only:
         print("--only: the page was left as it is")
         return 0
@@ -157,9 +173,8 @@ def plot(rows: list[Row]) -> str:
     """A row for each operation and size."""
     ratios = [row.ratio for row in rows]
     chart = Chart(min([0.5, *ratios]), max([8.0, *ratios]))
-    for language in dict.fromkeys(row.language for row in rows):
-        found = [row for row in rows if row.language == language]
-        chart.head(f"{language} against {found[0].peer}")
+    for (language, peer), found in groupby(rows, lambda row: (row.language, row.peer)):
+        chart.head(f"{language} against {peer if peer in GRPC else f'NATS alone ({peer})'}")
         for row in found:
             chart.row(f"{row.operation}, {size_of(row.size)}")
             if row.target is not None:
@@ -169,12 +184,14 @@ def plot(rows: list[Row]) -> str:
     key = (
         '<circle class="plain" cx="22" cy="44" r="4.5"/><text x="32" y="48">directly</text>'
         '<circle class="canonical" cx="112" cy="44" r="4.5"/>'
-        '<text x="122" y="48">through the host; the peer has none between</text>'
+        '<text x="122" y="48">through the host; gRPC has none between</text>'
         '<line class="want" x1="402" x2="402" y1="38" y2="50"/>'
         '<text x="410" y="48">target, directly</text>'
     )
-    title = "Calls between two processes: how many times as fast as gRPC (logarithmic)"
-    return chart.svg(title, "How many times as fast as gRPC each kind of call is", key, TICKS)
+    title = "Calls between two processes: how many times as fast as gRPC and NATS (logarithmic)"
+    return chart.svg(
+        title, "How many times as fast as gRPC and NATS each kind of call is", key, TICKS
+    )
 
 
 if __name__ == "__main__":

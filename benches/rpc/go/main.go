@@ -1,9 +1,9 @@
-// Calls over a Unix socket between two processes: ours directly, grpc-go, and ours through a host.
+// Calls between two processes: ours directly, grpc-go, and ours through a host, over a Unix socket; and NATS alone.
 //
 // Without arguments it starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 // object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
 // messages, of client and servers together. The host is the command that IXT names (ixt); without it that way is
-// left out.
+// left out, and so is NATS without NATS_URL, its server. NATS_PID is the process whose CPU seconds count with it.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,8 +30,18 @@ const rounds = 9
 type side interface {
 	// unary gives how many bytes came back.
 	unary(payload []byte) (int, error)
+}
+
+// echoer is a side that has streams both ways.
+type echoer interface {
 	// each sends so many messages and reads as many back, as quickly as both go.
 	each(payload []byte, count int) (int, error)
+}
+
+// counter is a side that is measured one way.
+type counter interface {
+	// count sends so many messages, and has the other side tell how many bytes came.
+	count(payload []byte, count int) (int, error)
 }
 
 func main() {
@@ -48,6 +59,8 @@ func main() {
 		err = serveOurs(arguments[1], true)
 	case arguments[0] == "serve-grpc":
 		err = serveGRPC(arguments[1])
+	case arguments[0] == "serve-nats":
+		err = serveNATS(arguments[1])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -91,6 +104,15 @@ func (s server) stop() {
 	}
 }
 
+// way is one way of calling and what was measured of it.
+type way struct {
+	name string
+	side side
+	// times has nanoseconds a message, by round; used is the CPU seconds of all rounds.
+	times []float64
+	used  float64
+}
+
 // measure measures all, or what begins so.
 func measure(only string) error {
 	folder, err := os.MkdirTemp("", "ixt-bench-rpc-")
@@ -99,12 +121,19 @@ func measure(only string) error {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	at := func(name string) string { return filepath.Join(folder, name) }
+	url := func(name string) string { return "unix://" + at(name) }
 	const self = "/proc/self/exe"
 	pids := []int{os.Getpid()}
-	commands := [][]string{{self, "serve-ours", at("ours")}, {self, "serve-grpc", at("grpc")}}
-	host := os.Getenv("IXT")
+	commands := [][]string{{self, "serve-ours", url("ours")}, {self, "serve-grpc", at("grpc")}}
+	host, nats := os.Getenv("IXT"), os.Getenv("NATS_URL")
 	if host != "" {
-		commands = append(commands, []string{host, "host", "unix://" + at("host")}, []string{self, "serve-module", at("host")})
+		commands = append(commands, []string{host, "host", url("host")}, []string{self, "serve-module", url("host")})
+	}
+	if nats != "" {
+		commands = append(commands, []string{self, "serve-nats", nats})
+		if pid, err := strconv.Atoi(os.Getenv("NATS_PID")); err == nil {
+			pids = append(pids, pid)
+		}
 	}
 	for _, command := range commands {
 		server, err := start(&pids, command[0], command[1:]...)
@@ -114,59 +143,101 @@ func measure(only string) error {
 		}
 	}
 	time.Sleep(500 * time.Millisecond)
-	names := []string{"direct", "peer", "host"}
-	sides := make([]side, 2, 3)
-	if sides[0], err = connectOurs(at("ours"), false); err != nil {
+	var ways []*way
+	connect := func(name string, side side, err error) error {
+		ways = append(ways, &way{name: name, side: side})
 		return err
 	}
-	if sides[1], err = connectGRPC(at("grpc")); err != nil {
+	// Ours differ by their URL, and by whether that is the other side itself or a place where both meet.
+	direct, err := connectOurs(url("ours"), false)
+	if err := connect("direct", direct, err); err != nil {
+		return err
+	}
+	grpc, err := connectGRPC(at("grpc"))
+	if err := connect("grpc-go", grpc, err); err != nil {
 		return err
 	}
 	if host != "" {
-		hosted, err := connectOurs(at("host"), true)
-		if err != nil {
+		hosted, err := connectOurs(url("host"), true)
+		if err := connect("host", hosted, err); err != nil {
 			return err
 		}
-		sides = append(sides, hosted)
+	}
+	if nats != "" {
+		alone, err := connectNATS(nats)
+		if err := connect("nats.go", alone, err); err != nil {
+			return err
+		}
 	}
 	defer profile("client")()
 	for _, what := range []struct {
 		operation   string
 		size, count int
-	}{{"unary", 64, 3000}, {atOnce, 64, 19_200}, {"bidi stream", 64, 60_000}, {"bidi stream", 16 << 10, 4000}} {
+	}{
+		{"unary", 64, 3000}, {atOnce, 64, 19_200}, {bidi, 64, 60_000}, {bidi, 16 << 10, 4000},
+		// NATS' server gives up a reader for whom more than 64 MiB wait: a round is less.
+		{oneWay, 64, 60_000}, {oneWay, 16 << 10, 4000},
+	} {
 		if !strings.HasPrefix(what.operation, only) {
 			continue
 		}
-		payload := make([]byte, what.size)
-		times, used := make([][]float64, len(sides)), make([]float64, len(sides))
-		for round := range rounds + 1 {
-			for which, side := range sides {
-				before, begun := cpu(pids), time.Now()
-				bytes, err := run(side, what.operation, payload, what.count)
-				if err != nil {
-					return err
-				}
-				if bytes != what.size*what.count {
-					return fmt.Errorf("%s: %d bytes came back", what.operation, bytes)
-				}
-				if round > 0 { // the first one warms up
-					times[which] = append(times[which], float64(time.Since(begun).Nanoseconds())/float64(what.count))
-					used[which] += cpu(pids) - before
-				}
+		if err := compare(ways, pids, what.operation, what.size, what.count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare measures one case of all ways in turns, and prints a line for each peer that takes part.
+func compare(all []*way, pids []int, operation string, size, count int) error {
+	payload := make([]byte, size)
+	ways := map[string]*way{}
+	for _, way := range all {
+		way.times, way.used = nil, 0
+		if has(way.side, operation) {
+			ways[way.name] = way
+		}
+	}
+	for round := range rounds + 1 {
+		for _, way := range all {
+			if ways[way.name] == nil {
+				continue
+			}
+			before, begun := cpu(pids), time.Now()
+			bytes, err := run(way.side, operation, payload, count)
+			took := time.Since(begun)
+			if err != nil {
+				return fmt.Errorf("%s by %s: %w", operation, way.name, err)
+			}
+			if bytes != size*count {
+				return fmt.Errorf("%s: %d bytes by %s", operation, bytes, way.name)
+			}
+			if round > 0 { // the first one warms up
+				way.times = append(way.times, float64(took.Nanoseconds())/float64(count))
+				way.used += cpu(pids) - before
 			}
 		}
+	}
+	direct, host := ways["direct"], ways["host"]
+	for _, name := range []string{"grpc-go", "nats.go"} {
+		peer := ways[name]
+		if peer == nil {
+			continue
+		}
 		line := map[string]any{
-			"language": "Go", "operation": what.operation, "size": what.size, "peer": "grpc-go",
-			"ratio": ratio(times[1], times[0]),
+			"language": "Go", "operation": operation, "size": size, "peer": name,
+			"ratio": ratio(peer.times, direct.times),
 		}
 		seconds := map[string]float64{}
-		for which, name := range names[:len(sides)] {
-			line[name+"_ns"] = median(times[which])
-			seconds[name] = used[which] * 1e6 / float64(rounds*what.count)
+		for name, way := range map[string]*way{"direct": direct, "peer": peer, "host": host} {
+			if way != nil {
+				line[name+"_ns"] = median(way.times)
+				seconds[name] = way.used * 1e6 / float64(rounds*count)
+			}
 		}
 		line["cpu_s_per_million"] = seconds
-		if len(sides) > 2 {
-			line["host_by_direct"] = ratio(times[2], times[0])
+		if host != nil {
+			line["host_by_direct"] = ratio(host.times, direct.times)
 		}
 		encoded, err := json.Marshal(line)
 		if err != nil {
@@ -191,11 +262,27 @@ func ratio(a, b []float64) float64 {
 	return median(ratios)
 }
 
-// atOnce is what has many callers on one connection.
 const (
+	// atOnce is what has many callers on one connection.
 	atOnce  = "unary, 64 at once"
 	callers = 64
+	// bidi is messages both ways, as many as the windows let through.
+	bidi = "bidi stream"
+	// oneWay is messages one way; at their end one message tells how many bytes came.
+	oneWay = "client stream"
 )
+
+// has says whether a side takes part.
+func has(side side, operation string) bool {
+	takes := true
+	switch operation {
+	case bidi:
+		_, takes = side.(echoer)
+	case oneWay:
+		_, takes = side.(counter)
+	}
+	return takes
+}
 
 func run(side side, operation string, payload []byte, count int) (int, error) {
 	switch operation {
@@ -217,8 +304,10 @@ func run(side side, operation string, payload []byte, count int) (int, error) {
 		group.Wait()
 		close(failed)
 		return int(total.Load()), <-failed
+	case oneWay:
+		return side.(counter).count(payload, count)
 	default:
-		return side.each(payload, count)
+		return side.(echoer).each(payload, count)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 
 	sdk "github.com/h-dv/ixt/bindings/go"
@@ -14,7 +16,8 @@ import (
 // As much as gRPC's 64 KiB lets 64-byte messages be under way.
 var config = sdk.WithConnection(sdk.ConnectionConfig{Window: 1024, InitialCredit: 1024})
 
-func serveOurs(path string, throughHost bool) error {
+// serveOurs listens at the URL itself, or is a module at what is there: a host.
+func serveOurs(url string, throughHost bool) error {
 	module := sdk.NewModule("echo", config)
 	module.HandleUnary("unary", func(_ context.Context, request []byte) ([]byte, error) { return request, nil })
 	module.Handle("each", sdk.BidiStream, func(_ context.Context, call *sdk.Call) error {
@@ -31,12 +34,25 @@ func serveOurs(path string, throughHost bool) error {
 			}
 		}
 	})
+	module.Handle("count", sdk.ClientStream, func(_ context.Context, call *sdk.Call) error {
+		bytes := 0
+		for {
+			message, err := call.Recv()
+			if errors.Is(err, io.EOF) {
+				return call.Send([]byte(strconv.Itoa(bytes)))
+			}
+			if err != nil {
+				return err
+			}
+			bytes += len(message)
+		}
+	})
 	ctx, stop := signal.NotifyContext(background, syscall.SIGTERM)
 	defer stop()
 	if throughHost {
-		return module.Serve(ctx, "unix://"+path)
+		return module.Serve(ctx, url)
 	}
-	listener, err := net.Listen("unix", path)
+	listener, err := net.Listen("unix", strings.TrimPrefix(url, "unix://"))
 	if err != nil {
 		return err
 	}
@@ -45,12 +61,12 @@ func serveOurs(path string, throughHost bool) error {
 
 type ours struct{ client *sdk.Client }
 
-func connectOurs(path string, throughHost bool) (side, error) {
+func connectOurs(url string, throughHost bool) (side, error) {
 	options := []sdk.ModuleOption{config}
 	if !throughHost {
 		options = append(options, sdk.WithoutHost())
 	}
-	client, err := sdk.Dial(background, "unix://"+path, "caller", options...)
+	client, err := sdk.Dial(background, url, "caller", options...)
 	return ours{client}, err
 }
 
@@ -85,4 +101,21 @@ func (o ours) each(payload []byte, count int) (int, error) {
 		}
 		bytes += len(message)
 	}
+}
+
+func (o ours) count(payload []byte, count int) (int, error) {
+	call, err := o.client.ClientStream(background, "count")
+	if err != nil {
+		return 0, err
+	}
+	for range count {
+		if err := call.Send(payload); err != nil {
+			return 0, err
+		}
+	}
+	answer, err := call.CloseAndRecv()
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(answer))
 }

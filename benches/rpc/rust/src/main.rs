@@ -1,10 +1,13 @@
-//! Calls over a Unix socket between two processes: ours directly and through a host, and tonic.
+//! Calls between two processes: ours directly and through a host, and tonic, over a Unix socket; and NATS alone.
 //!
 //! It starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 //! object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
 //! messages, of client and servers together. An argument, with which an operation begins, measures that alone.
+//! NATS takes part where `NATS_URL` names its server; `NATS_PID` is the process whose CPU seconds count with it.
 
+mod nats_peer;
 mod ours;
+mod side;
 mod tonic_peer;
 
 use std::process::{Child, Command};
@@ -12,12 +15,23 @@ use std::time::{Duration, Instant};
 
 use ours::Ours;
 use serde_json::json;
-use tonic_peer::Client as Tonic;
+use side::{Operation, Side};
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Messages handed over as many as there are at once. tonic has no such call: its one by one stands beside it.
-const BATCHES: &str = "bidi stream, batches";
+/// What is measured: of which size in bytes, and how many messages a round.
+const CASES: [(Operation, usize, usize); 7] = [
+    (Operation::Unary, 64, 3000),
+    (Operation::AtOnce, 64, 19_200),
+    (Operation::Bidi, 64, 60_000),
+    (Operation::Batches, 64, 60_000),
+    (Operation::Bidi, 16 << 10, 4000),
+    (Operation::Count, 64, 60_000),
+    // NATS' server gives up a reader for whom more than 64 MiB wait: a round is less.
+    (Operation::Count, 16 << 10, 4000),
+];
+/// Against whom ours is held.
+const PEERS: [&str; 2] = ["tonic", "async-nats"];
 /// Rounds of which the median is taken.
 const ROUNDS: usize = 9;
 
@@ -29,12 +43,13 @@ fn main() -> Result<(), Failure> {
         .build()?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["tonic", path] => runtime.block_on(tonic_peer::serve(path.into())),
+        ["nats", url] => runtime.block_on(nats_peer::serve(url)),
         ["direct", url] => runtime.block_on(ours::serve(url, false)),
         ["module", url] => runtime.block_on(ours::serve(url, true)),
         ["host", url] => runtime.block_on(ours::host(url)),
         [] => runtime.block_on(measure("")),
         [only] => runtime.block_on(measure(only)),
-        _ => Err("usage: ixt-bench-rpc [unary | bidi]".into()),
+        _ => Err("usage: ixt-bench-rpc [unary | bidi | client]".into()),
     }
 }
 
@@ -75,81 +90,103 @@ async fn measure(only: &str) -> Result<(), Failure> {
 async fn measure_in(folder: &std::path::Path, only: &str) -> Result<(), Failure> {
     let at = |name: &str| folder.join(name).display().to_string();
     let (direct, host) = (format!("unix://{}", at("direct")), format!("unix://{}", at("host")));
-    let servers = [
+    let mut servers = vec![
         Server::start("tonic", &at("tonic"))?,
         Server::start("direct", &direct)?,
         Server::start("host", &host)?,
         Server::start("module", &host)?,
     ];
-    let pids: Vec<u32> = servers.iter().map(|server| server.0.id()).chain([std::process::id()]).collect();
+    let nats = std::env::var("NATS_URL").ok();
+    if let Some(url) = &nats {
+        servers.push(Server::start("nats", url)?);
+    }
+    let foreign = std::env::var("NATS_PID").ok().and_then(|pid| pid.parse().ok());
+    let pids: Vec<u32> =
+        servers.iter().map(|server| server.0.id()).chain([std::process::id()]).chain(foreign).collect();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let mut tonic = Tonic::connect(at("tonic").into()).await?;
-    let ours = Ours::connect(&direct, false).await?;
-    let hosted = Ours::connect(&host, true).await?;
-
-    for (operation, size, count) in [
-        ("unary", 64, 3000),
-        ("bidi stream", 64, 60_000),
-        (BATCHES, 64, 60_000),
-        ("bidi stream", 16 << 10, 4000),
-    ] {
-        if !operation.starts_with(only) {
-            continue;
+    // Ours differ by their URL, and by whether that is the other side itself or a place where both meet.
+    let mut sides = vec![
+        ("direct", Side::Ours(Ours::connect(&direct, false).await?)),
+        ("tonic", Side::Tonic(tonic_peer::Client::connect(at("tonic").into()).await?)),
+        ("host", Side::Ours(Ours::connect(&host, true).await?)),
+    ];
+    if let Some(url) = &nats {
+        sides.push(("async-nats", Side::Nats(nats_peer::Client::connect(url).await?)));
+    }
+    for (operation, size, count) in CASES {
+        if operation.name().starts_with(only) {
+            compare(&sides, &pids, operation, size, count).await?;
         }
-        let payload = vec![7u8; size];
-        let mut times = [const { Vec::new() }; 3];
-        let mut used = [0.0; 3];
-        for round in 0..=ROUNDS {
-            for which in 0..3 {
-                let (before, start) = (pids.iter().map(|pid| cpu(*pid)).sum::<f64>(), Instant::now());
-                let ixt = if which == 2 { &hosted } else { &ours };
-                let mut bytes = 0;
-                match (operation, which) {
-                    ("unary", 1) => {
-                        for _ in 0..count {
-                            bytes += tonic.unary(payload.clone()).await?;
-                        }
-                    }
-                    ("unary", _) => {
-                        for _ in 0..count {
-                            bytes += ixt.unary(&payload).await?;
-                        }
-                    }
-                    (_, 1) => bytes = tonic.each(payload.clone(), count).await?,
-                    (BATCHES, _) => bytes = ixt.batches(&payload, count).await?,
-                    (_, _) => bytes = ixt.each(payload.clone(), count).await?,
-                }
-                if bytes != size * count {
-                    return Err(format!("{operation}: {bytes} bytes came back").into());
-                }
-                // The first round warms up.
-                if round > 0 {
-                    times[which].push(start.elapsed().as_secs_f64() * 1e9 / count as f64);
-                    used[which] += pids.iter().map(|pid| cpu(*pid)).sum::<f64>() - before;
-                }
+    }
+    // The module before its host, which it would miss.
+    while servers.pop().is_some() {}
+    Ok(())
+}
+
+/// What was measured of one way.
+struct Measured {
+    name: &'static str,
+    /// Nanoseconds a message, by round.
+    times: Vec<f64>,
+    /// CPU seconds of all rounds.
+    used: f64,
+}
+
+/// Measures one case of all ways in turns, and prints a line for each peer that takes part.
+async fn compare(
+    sides: &[(&'static str, Side)],
+    pids: &[u32],
+    operation: Operation,
+    size: usize,
+    count: usize,
+) -> Result<(), Failure> {
+    let payload = vec![7u8; size];
+    let mut ways: Vec<(&Side, Measured)> = sides
+        .iter()
+        .filter(|(_, side)| side.has(operation))
+        .map(|(name, side)| (side, Measured { name, times: Vec::new(), used: 0.0 }))
+        .collect();
+    for round in 0..=ROUNDS {
+        for (side, measured) in &mut ways {
+            let (before, start) = (pids.iter().map(|pid| cpu(*pid)).sum::<f64>(), Instant::now());
+            let bytes = side.run(operation, &payload, count).await?;
+            let took = start.elapsed();
+            if bytes != size * count {
+                return Err(format!("{}: {bytes} bytes by {}", operation.name(), measured.name).into());
+            }
+            // The first round warms up.
+            if round > 0 {
+                measured.times.push(took.as_secs_f64() * 1e9 / count as f64);
+                measured.used += pids.iter().map(|pid| cpu(*pid)).sum::<f64>() - before;
             }
         }
-        let median = |values: &[f64]| {
-            let mut values = values.to_vec();
-            values.sort_by(f64::total_cmp);
-            values[values.len() / 2]
-        };
-        let ratio = |peer: &[f64], ours: &[f64]| {
-            median(&peer.iter().zip(ours).map(|(peer, ours)| peer / ours).collect::<Vec<_>>())
-        };
-        let cpu_per_million = |used: f64| used * 1e6 / (count * ROUNDS) as f64;
+    }
+    let named = |wanted: &str| ways.iter().map(|(_, measured)| measured).find(|way| way.name == wanted);
+    let (Some(direct), Some(host)) = (named("direct"), named("host")) else { return Ok(()) };
+    let cpu_per_million = |way: &Measured| way.used * 1e6 / (count * ROUNDS) as f64;
+    for peer in PEERS.into_iter().filter_map(named) {
         println!(
             "{}",
             json!({
-                "language": "Rust", "operation": operation, "size": size, "peer": "tonic",
-                "direct_ns": median(&times[0]), "peer_ns": median(&times[1]), "host_ns": median(&times[2]),
-                "ratio": ratio(&times[1], &times[0]), "host_by_direct": ratio(&times[2], &times[0]),
+                "language": "Rust", "operation": operation.name(), "size": size, "peer": peer.name,
+                "direct_ns": median(&direct.times), "peer_ns": median(&peer.times), "host_ns": median(&host.times),
+                "ratio": ratio(&peer.times, &direct.times), "host_by_direct": ratio(&host.times, &direct.times),
                 "cpu_s_per_million": {
-                    "direct": cpu_per_million(used[0]), "peer": cpu_per_million(used[1]), "host": cpu_per_million(used[2]),
+                    "direct": cpu_per_million(direct), "peer": cpu_per_million(peer), "host": cpu_per_million(host),
                 },
             })
         );
     }
-    drop(servers);
     Ok(())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The median of the rounds' own ratios.
+fn ratio(over: &[f64], under: &[f64]) -> f64 {
+    median(&over.iter().zip(under).map(|(over, under)| over / under).collect::<Vec<_>>())
 }

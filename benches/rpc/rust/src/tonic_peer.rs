@@ -11,6 +11,8 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::Failure;
+
 /// The message of both directions.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Payload {
@@ -40,16 +42,17 @@ impl Echo for Echoes {
     }
 }
 
-pub(crate) async fn serve(path: PathBuf) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn serve(path: PathBuf) -> Result<(), Failure> {
     let incoming = UnixListenerStream::new(UnixListener::bind(path)?);
     Server::builder().add_service(EchoServer::new(Echoes)).serve_with_incoming(incoming).await?;
     Ok(())
 }
 
+#[derive(Clone)]
 pub(crate) struct Client(EchoClient<Channel>);
 
 impl Client {
-    pub(crate) async fn connect(path: PathBuf) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(crate) async fn connect(path: PathBuf) -> Result<Self, Failure> {
         let connector = tower::service_fn(move |_| {
             let path = path.clone();
             async move { Ok::<_, std::io::Error>(TokioIo::new(UnixStream::connect(path).await?)) }
@@ -58,17 +61,13 @@ impl Client {
         Ok(Self(EchoClient::new(channel)))
     }
 
-    pub(crate) async fn unary(&mut self, payload: Vec<u8>) -> Result<usize, Box<dyn std::error::Error>> {
+    pub(crate) async fn unary(&mut self, payload: Vec<u8>) -> Result<usize, Failure> {
         let answer = self.0.unary(Request::new(Payload { bytes: payload })).await?;
         Ok(answer.into_inner().bytes.len())
     }
 
     /// Sends so many messages and reads as many back, as quickly as both go.
-    pub(crate) async fn each(
-        &mut self,
-        payload: Vec<u8>,
-        count: usize,
-    ) -> Result<usize, Box<dyn std::error::Error>> {
+    pub(crate) async fn each(&mut self, payload: Vec<u8>, count: usize) -> Result<usize, Failure> {
         let (sender, receiver) = mpsc::channel(64);
         let sending = tokio::spawn(async move {
             for _ in 0..count {
