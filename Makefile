@@ -261,7 +261,7 @@ lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warn
 		MYPYPATH=tests/nats $(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
-	$(ARCP_PY) -m mypy --strict examples/arcp/python/demo.py
+	$(ARCP_PY) -m mypy --strict examples/arcp/python/demo.py tests/interop/python/conform.py
 
 docs: toolchain ## the Rust documentation, where a broken link is an error; and the diagrams
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --all-features -p ixt-core -p ixt-host -p ixt-arcp -p ixt-arcp-store -p ixt

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 
 import runtime
+from conform import Nowhere, conform
 
 import arcp
-
-sys.path.append(str(Path(__file__).resolve().parents[3] / "bindings" / "python" / "arcp" / "tests"))
-
-from conform_agent import Nowhere, conform
 
 if __name__ == "__main__":
     who = arcp.RuntimeInfo(name="ixt", version=arcp.IMPL_VERSION)
