@@ -7,6 +7,9 @@ use ixt_core::Limits;
 
 use crate::style;
 
+/// The longest time that a module may be silent, in seconds: 46 days. As milliseconds it is below 2^32.
+const MAX_IDLE: i64 = 4_000_000;
+
 /// Ixt: module invocations and credit-controlled streams, the same bytes in every language.
 ///
 /// A frame or a context can be written as one line of JSON (the text form) or as bytes, shown as one
@@ -156,6 +159,12 @@ pub(crate) struct Host {
     /// How long calls may take to finish when it stops, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) grace: u64,
+
+    /// After how long without a byte of a module its connection ends, in seconds; 0 is never
+    ///
+    /// After a quarter of it the module is pinged, and after 15 s at the latest.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(..=MAX_IDLE))]
+    pub(crate) idle: u32,
 }
 
 #[derive(Debug, Args)]

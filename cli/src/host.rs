@@ -6,12 +6,24 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ixt::host::Policy;
+use ixt::host::{Policy, Settings};
 use ixt::{Host, ServerTls};
 
 use crate::files::about;
 use crate::interrupts::Interrupts;
 use crate::{args, telemetry};
+
+/// How often a silent module is pinged, in milliseconds, however long it may be silent.
+const KEEPALIVE_MS: u32 = 15_000;
+
+/// Of a host that ends what was silent for so many seconds; 0: never.
+fn settings(idle: u32) -> Settings {
+    let mut settings = Settings::default();
+    let connection = &mut settings.connection;
+    connection.idle_ms = idle.saturating_mul(1000);
+    connection.keepalive_ms = if idle == 0 { KEEPALIVE_MS } else { KEEPALIVE_MS.min(connection.idle_ms / 4) };
+    settings
+}
 
 pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
     let policy = match &options.policy {
@@ -19,7 +31,7 @@ pub(crate) async fn run(options: &args::Host) -> io::Result<bool> {
         None if options.url.starts_with("unix://") => Policy::open(),
         None => return Err(io::Error::other("who can reach this address is anybody's guess: give --policy")),
     };
-    let mut builder = Host::builder().policy(policy);
+    let mut builder = Host::builder().policy(policy).settings(settings(options.idle));
     if let (Some(certificate), Some(key)) = (&options.tls_certificate, &options.tls_key) {
         builder = builder.tls(ServerTls::from_files(certificate, key).map_err(io::Error::other)?);
     }

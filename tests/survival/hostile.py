@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from crowd import BOUND, EVERY
+from ground import EVERYTHING, HostGround, World
 from ixt_sdk import InteractionKind, InvocationContext
 from ixt_sdk.invocation import ActorIdentity, OperatorSubject, ServiceTarget
 from ixt_sdk.streaming import StreamError, StreamErrorCode, StreamId
-from kills import BOUND, EVERY, settled
 from peer import BIDI, Peer, closing, data
-from processes import MIB, PATIENCE, ExpectationError, Programs, World, until
+from processes import MIB, PATIENCE, ExpectationError, Programs, settled, until
 
 Code = StreamErrorCode
 CLIENT, SERVER = InteractionKind.CLIENT_STREAM, InteractionKind.SERVER_STREAM
@@ -30,13 +31,7 @@ HONEST = {
 }
 TARGET = "provider-rust"
 
-EVERYTHING = """[default]
-provide = ["*"]
-subscribe = ["*"]
-call = ["*"]
-capabilities = ["*"]
-subjects = ["*"]
-
+LIAR = """
 [module.liar]
 uid = UID
 call = ["provider-rust.upper"]
@@ -61,24 +56,25 @@ class Stage:
 
     def __init__(self, programs: Programs, folder: Path) -> None:
         policy = folder / "policy.toml"
-        policy.write_text(EVERYTHING.replace("UID", str(os.getuid())), encoding="utf-8")
-        self.world = World(programs, folder, "--policy", str(policy))
+        policy.write_text(EVERYTHING + LIAR.replace("UID", str(os.getuid())), encoding="utf-8")
+        self.ground = HostGround(programs, folder, "--policy", str(policy))
+        self.world = World(programs, folder, self.ground)
         for name in (*HONEST, *HONEST.values()):
             self.world.begin(name, name.split("-")[1])
-        for process in self.world.at.values():
+        for process in self.world.modules.values():
             process.line()
-        self.host = self.world.host
+        self.host = self.ground.host
         self.heard = 0
         self.begin()
         self.descriptors = settled(lambda: self.host.descriptors)
 
     def begin(self) -> None:
         for caller, provider in HONEST.items():
-            self.world.at[caller].tell(f"traffic {provider} {EVERY}")
+            self.world.modules[caller].tell(f"traffic {provider} {EVERY}")
 
     @contextmanager
     def peer(self, name: str = "", *services: str) -> Iterator[Peer]:
-        with Peer(self.world.socket) as peer:
+        with Peer(self.ground.socket) as peer:
             if name:
                 expect("announced", peer.announce(name, *services), None)
             yield peer
@@ -106,7 +102,7 @@ class Stage:
         """Calls that the honest callers have made, all of which must have completed."""
         done: Counter[str] = Counter()
         for caller in HONEST:
-            report = self.world.at[caller].ask("report")
+            report = self.world.modules[caller].ask("report")
             if report["wrong"]:
                 raise ExpectationError(f"{caller}: {report['wrong'][:3]}")
             for service, outcomes in report["calls"].items():
@@ -130,7 +126,7 @@ class Stage:
         found: dict[str, int] = {}
 
         def over() -> bool:
-            report = self.world.at[TARGET].ask("report")
+            report = self.world.modules[TARGET].ask("report")
             found.clear()
             found.update(report["answers"].get(service, {}))
             return set(found) == set(outcomes) and sum(found.values()) >= count
@@ -149,7 +145,7 @@ def without_credit(stage: Stage) -> str:
             peer.write(frame, *data(stream, burst))
             return stream
 
-        stage.world.at[TARGET].forget()
+        stage.world.modules[TARGET].forget()
         expect(
             "the answer",
             code_of(peer.answer(greedy(), (StreamError,))),
@@ -186,19 +182,19 @@ def torn(stage: Stage) -> str:
     with stage.peer("torn", "torn.service") as peer:
         _, frame = peer.open(f"{TARGET}.upper")
         peer.send(frame.to_bytes()[:-9])
-    until(lambda: "torn" not in stage.world.modules(), BOUND, lambda: "it is announced for ever")
+    until(lambda: "torn" not in stage.ground.modules(), BOUND, lambda: "it is announced for ever")
     return "announced no more"
 
 
 def garbage(stage: Stage) -> str:
     """Bytes that are no frame, before the hello and after it; frames that may not come first."""
-    with Peer(stage.world.socket, hello=False) as peer:
+    with Peer(stage.ground.socket, hello=False) as peer:
         peer.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         expect("the end", peer.end(), "malformedFrame")
     with stage.peer("garbage") as peer:
         peer.send(struct.pack("<II", 0, 4) + b"\xff" * 32)
         expect("the end", peer.end(), "malformedFrame")
-    with Peer(stage.world.socket, hello=False) as peer:
+    with Peer(stage.ground.socket, hello=False) as peer:
         peer.write(peer.open("provider-rust.upper", BIDI)[1])
         expect("the end", peer.end(), "protocolViolation")
     return "malformedFrame; protocolViolation where the first frame is another"
@@ -279,7 +275,7 @@ def replays(stage: Stage) -> str:
 
 def never_reads(stage: Stage) -> str:
     """Asks for as much as it can, and reads nothing of it."""
-    stage.world.at[TARGET].forget()
+    stage.world.modules[TARGET].forget()
     stage.host.forget_peak()
     before = stage.host.memory
     exhausted = "failed:resourceExhausted"
@@ -291,7 +287,7 @@ def never_reads(stage: Stage) -> str:
                 request = b"%d %d" % (4096, size)
                 peer.write(frame, *data(stream, [request]), closing(stream, 1))
         stage.ended_at_target("source", 1, exhausted)
-        largest = [s["waiting"][1] for s in stage.world.streams() if s["caller"] == "unread"]
+        largest = [s["waiting"][1] for s in stage.ground.streams() if s["caller"] == "unread"]
         if not largest or max(largest) > 256:
             raise ExpectationError(f"messages that wait for it: {largest}")
     stage.ended_at_target("source", 9, exhausted, "cancelled:consumerGone")
@@ -388,19 +384,19 @@ class Silence:
     IDLE, HELLO = 60.0, 10.0
 
     def __init__(self, programs: Programs, folder: Path) -> None:
-        self.world = World(programs, folder)
-        self.descriptors = settled(lambda: self.world.host.descriptors)
+        self.ground = HostGround(programs, folder)
+        self.descriptors = settled(lambda: self.ground.host.descriptors)
         self.begun = time.monotonic()
         self.peers = [
-            Peer(self.world.socket, hello=False),
-            Peer(self.world.socket),
-            Peer(self.world.socket),
+            Peer(self.ground.socket, hello=False),
+            Peer(self.ground.socket),
+            Peer(self.ground.socket),
         ]
         expect("announced", self.peers[2].announce("silent"), None)
 
     def check(self) -> str:
         """Waits until the host has hung up."""
-        host = self.world.host
+        host = self.ground.host
         left = self.IDLE + BOUND - (time.monotonic() - self.begun)
         there, passed = host.descriptors - self.descriptors, time.monotonic() - self.begun
         if passed < self.HELLO - 1 and there < 3:
@@ -415,11 +411,11 @@ class Silence:
             max(left, 1),
             lambda: f"the host had {self.descriptors} descriptors, has {host.descriptors}",
         )
-        expect("modules", "silent" in self.world.modules(), False)
+        expect("modules", "silent" in self.ground.modules(), False)
         for peer in self.peers:
             expect("the end", peer.end(), "idle")
             peer.socket.close()
         return f"3 silent peers were dropped (idle): after {self.HELLO:g} s without a hello, {self.IDLE:g} s behind it"
 
     def stop(self) -> None:
-        self.world.stop()
+        self.ground.stop()

@@ -1,11 +1,10 @@
-"""A host and programs as processes of their own, and what the operating system knows of them."""
+"""Processes, what they say, and what the operating system knows of them."""
 
 from __future__ import annotations
 
 import json
 import os
 import queue
-import socket
 import subprocess
 import sys
 import threading
@@ -34,6 +33,16 @@ def until(what: Callable[[], T], within: float, why: Callable[[], str]) -> T:
             raise ExpectationError(f"not within {within:g} s: {why()}")
         time.sleep(0.01)
     return found
+
+
+def settled(measure: Callable[[], int]) -> int:
+    """A measure that has not changed for half a second."""
+    last, since = measure(), time.monotonic()
+    while time.monotonic() - since < 0.5:
+        time.sleep(0.02)
+        if (now := measure()) != last:
+            last, since = now, time.monotonic()
+    return last
 
 
 class Process:
@@ -142,68 +151,3 @@ class Programs:
             "python": [sys.executable, str(HERE / "python/program.py")],
         }
         self.c = c
-
-
-class World:
-    """A host on a Unix socket in a folder, and programs at it."""
-
-    def __init__(self, programs: Programs, folder: Path, *options: str) -> None:
-        """`options` are the host's."""
-        self.programs = programs
-        self.folder = folder
-        self.options = options
-        self.socket = folder / "host.sock"
-        self.url = f"unix://{self.socket}"
-        self.at: dict[str, Process] = {}
-        self.host = self.begin_host()
-
-    def begin_host(self) -> Process:
-        """Starts the host, and waits until it listens."""
-        command = [self.programs.ixt, "host", "--grace", "0", *self.options, self.url]
-        host = Process("host", self.folder, command)
-        known = host.said().count("listening")
-        until(
-            lambda: host.said().count("listening") > known or self.socket_answers(),
-            PATIENCE,
-            lambda: f"the host does not listen; {host.said()}",
-        )
-        self.host = host
-        return host
-
-    def socket_answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as trying:
-            try:
-                trying.connect(str(self.socket))
-            except OSError:
-                return False
-            return True
-
-    def begin(self, name: str, language: str, window: int = 64) -> Process:
-        """Starts a program under a name; it does not wait for it."""
-        if language == "c":
-            process = Process(name, self.folder, [self.programs.c, str(self.socket)])
-        else:
-            command = [*self.programs.commands[language], self.url, name, str(window)]
-            process = Process(name, self.folder, command)
-        self.at[name] = process
-        return process
-
-    def ixt(self, *arguments: str) -> str:
-        command = [self.programs.ixt, "--color", "never", *arguments, "--host", self.url]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-        if done.returncode:
-            raise ExpectationError(f"{' '.join(arguments)}: {done.stderr}")
-        return done.stdout
-
-    def modules(self) -> set[str]:
-        lines = self.ixt("modules").splitlines()
-        return {line.split()[0] for line in lines if line and not line.startswith(" ")}
-
-    def streams(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.ixt("streams", "--json").splitlines()]
-
-    def stop(self) -> None:
-        for process in (*self.at.values(), self.host):
-            process.stop()

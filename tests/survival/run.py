@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from crowd import Crowd
+from ground import TRANSPORTS, on
 from hostile import Silence, hostile
 from kills import kills
 from processes import ExpectationError, Programs
@@ -33,6 +35,12 @@ def main() -> int:
         help="kills (60: 20 of callers, of providers and of the host)",
     )
     parser.add_argument(
+        "--ground",
+        choices=TRANSPORTS,
+        default="unix",
+        help="what the modules of kills and sleepers connect to (unix)",
+    )
+    parser.add_argument(
         "--mib", type=int, default=1024, help="MiB past a reader that sleeps (1024)"
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; else all")
@@ -40,8 +48,12 @@ def main() -> int:
     seed = random.SystemRandom().randrange(1 << 32) if arguments.seed is None else arguments.seed
     programs = Programs(arguments.ixt, arguments.rust, arguments.go, arguments.c)
     parts: dict[str, Callable[[Path], str]] = {
-        "kills": lambda folder: kills(programs, folder, seed, arguments.count),
-        "sleepers": lambda folder: sleepers(programs, folder, arguments.mib),
+        "kills": lambda folder: kills(
+            lambda: Crowd(programs, folder, on(arguments.ground, programs, folder)),
+            seed,
+            arguments.count,
+        ),
+        "sleepers": lambda folder: sleepers(programs, folder, arguments.ground, arguments.mib),
         "hostile": lambda folder: hostile(programs, folder),
     }
     if unknown := set(arguments.parts) - set(parts):

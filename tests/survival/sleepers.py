@@ -8,7 +8,8 @@ import time
 import zlib
 from pathlib import Path
 
-from processes import MIB, ExpectationError, Process, Programs, World, until
+from ground import World, on
+from processes import MIB, ExpectationError, Process, Programs, until
 
 WINDOW = 8
 SIZE = 64 << 10
@@ -29,14 +30,16 @@ def expected(count: int) -> str:
 
 def through(world: World, caller: Process, line: str, sender: int, ahead: int, count: int) -> str:
     """Sends it all, and gives a line about time and memory. `sender` is 0 for the caller, 1 for the provider."""
-    processes = [caller, world.host, world.at["provider"]]
+    servers = list(world.ground.servers.values())
+    names = ", ".join(world.ground.servers)
+    processes = [caller, *servers, world.modules["provider"]]
     before = [process.memory for process in processes]
     for process in processes:
         process.forget_peak()
     begun = time.monotonic()
     caller.tell(line)
     time.sleep(SLEEP_MS / 2000)
-    [stream] = until(world.streams, 5, lambda: "the stream is not in the host")
+    [stream] = until(world.ground.streams, 5, lambda: "the stream is not in the host")
     passed, waiting = stream["passed"][sender], stream["waiting"][sender]
     # The reader sleeps: what has come to the host is what was allowed, and what went on is the window.
     if not WINDOW <= passed <= ahead or passed - waiting > WINDOW + 1:
@@ -50,9 +53,11 @@ def through(world: World, caller: Process, line: str, sender: int, ahead: int, c
         raise ExpectationError(f"{answer}, and not {want}")
     grown = [process.peak - least for process, least in zip(processes, before, strict=True)]
     if max(grown) >= GROWTH:
-        raise ExpectationError(f"caller, host and provider grew by {grown} bytes")
+        raise ExpectationError(f"caller, {names} and provider grew by {grown} bytes")
     sizes = ", ".join(f"{size / MIB:.1f}" for size in grown)
-    return f"{count * SIZE / MIB / took:5.0f} MiB/s; caller, host and provider grew by {sizes} MiB"
+    return (
+        f"{count * SIZE / MIB / took:5.0f} MiB/s; caller, {names} and provider grew by {sizes} MiB"
+    )
 
 
 def caller_answer(caller: Process) -> dict[str, str]:
@@ -60,12 +65,12 @@ def caller_answer(caller: Process) -> dict[str, str]:
     return answer
 
 
-def sleepers(programs: Programs, folder: Path, mib: int) -> str:
+def sleepers(programs: Programs, folder: Path, transport: str, mib: int) -> str:
     """Each language sends and reads, as caller and as provider."""
     count = mib * MIB // SIZE
     begun = time.monotonic()
     for language in programs.commands:
-        world = World(programs, folder)
+        world = World(programs, folder, on(transport, programs, folder))
         try:
             provider = world.begin("provider", language, WINDOW)
             caller = world.begin("caller", language, WINDOW)

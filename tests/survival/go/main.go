@@ -4,6 +4,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -16,18 +18,25 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		log.Fatal("usage: URL NAME WINDOW")
+	if len(os.Args) != 6 {
+		log.Fatal("usage: URL NAME WINDOW IDLE_MS ROOTS")
 	}
 	url, name := os.Args[1], os.Args[2]
-	window, err := strconv.ParseUint(os.Args[3], 10, 32)
+	window, idle, err := numbers(os.Args[3] + " " + os.Args[4])
+	if err != nil {
+		log.Fatal(err)
+	}
+	trusted, err := trusting(os.Args[5])
 	if err != nil {
 		log.Fatal(err)
 	}
 	ctx := context.Background()
 	counts := newTally()
 	module := sdk.NewModule(name,
-		sdk.WithConnection(sdk.ConnectionConfig{Window: uint32(window)}),
+		sdk.WithConnection(sdk.ConnectionConfig{
+			Window: uint32(window), Idle: time.Duration(idle) * time.Millisecond,
+		}),
+		sdk.WithTLS(trusted),
 		sdk.WithCallInterceptors(counts.whileOpening))
 	serve(module, counts)
 	go func() { log.Fatal(module.Serve(ctx, url)) }()
@@ -37,6 +46,22 @@ func main() {
 	if err := obey(ctx, module.Client(), counts); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// trusting is for tls:// URLs whose certificates come from the authorities in a file; "-" is none.
+func trusting(roots string) (*tls.Config, error) {
+	if roots == "-" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(roots)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("no certificate in %s", roots)
+	}
+	return &tls.Config{RootCAs: pool}, nil
 }
 
 // obey does what standard input says.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import struct
 import sys
 import zlib
@@ -267,10 +268,12 @@ async def obey(line: str, client: Client, traffic: Traffic, tally: Tally) -> Non
         print(json.dumps(said), flush=True)
 
 
-async def main(url: str, name: str, window: str) -> None:
+async def main(url: str, name: str, window: str, idle_ms: str, roots: str) -> None:
     tally = Tally()
-    settings = ConnectionSettings(window=int(window))
-    module = Module(name, settings=settings, backoff=Backoff(first=0.1))
+    idle = int(idle_ms)
+    settings = ConnectionSettings(window=int(window), idle_ms=idle, keepalive_ms=idle // 4)
+    trusted = None if roots == "-" else ssl.create_default_context(cafile=roots)
+    module = Module(name, settings=settings, backoff=Backoff(first=0.1), ssl=trusted)
     provide(module, tally)
     serving = asyncio.create_task(module.serve(url))
     await module.client.ready()
@@ -286,4 +289,4 @@ async def main(url: str, name: str, window: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main(*sys.argv[1:6]))

@@ -6,10 +6,11 @@ mod tally;
 mod traffic;
 
 use std::io::BufRead;
+use std::path::Path;
 use std::sync::Arc;
 
 use ixt::core::connection::Config;
-use ixt::{Client, Module};
+use ixt::{Client, ClientTls, Module};
 
 use tally::Tally;
 
@@ -18,12 +19,19 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, name, window] = &arguments[..] else { return Err("usage: URL NAME WINDOW".into()) };
+    let [url, name, window, idle_ms, roots] = &arguments[..] else {
+        return Err("usage: URL NAME WINDOW IDLE_MS ROOTS".into());
+    };
     let mut config = Config::default();
     config.window = window.parse()?;
     config.initial_credit = config.window.min(config.initial_credit);
+    config.idle_ms = idle_ms.parse()?;
+    config.keepalive_ms = config.idle_ms / 4;
     let tally = Arc::new(Tally::default());
-    let module = serve::services(Module::builder(name), name, &tally).connection(config);
+    let mut module = serve::services(Module::builder(name), name, &tally).connection(config);
+    if roots != "-" {
+        module = module.tls(ClientTls::from_file(Path::new(roots))?);
+    }
     let module = Arc::new(module.connect_patiently(url).await?);
     let client = module.client();
     let lines = lines();
