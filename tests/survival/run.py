@@ -6,7 +6,9 @@ run.py --ixt COMMAND --rust PROGRAM --go PROGRAM --c PROGRAM [--seed N] [--count
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -17,17 +19,36 @@ from crowd import Crowd
 from ground import TRANSPORTS, on
 from hostile import Silence, hostile
 from kills import kills
+from network import network
 from processes import ExpectationError, Programs
 from sleepers import sleepers
+from wires import NoNetworksError, check
 
-PARTS = ("kills", "sleepers", "hostile")
+PARTS = ("kills", "sleepers", "hostile", "network")
+#: What chooses by the seed, and how to have it again.
+SEEDED = {
+    "kills": " (again by --seed {seed} --count {count} --ground {ground})",
+    "network": " (again by --seed {seed} --cuts {cuts})",
+}
+
+
+def on_wires(work: Callable[[], str]) -> str:
+    """Where there can be no networks, this says so; in CI (`CI` is set) there must be."""
+    try:
+        check()
+    except NoNetworksError as lack:
+        if os.environ.get("CI"):
+            raise ExpectationError(f"missing: {lack}") from None
+        print(f"missing: {lack}", file=sys.stderr)
+        return "no wire was cut: see above what is missing"
+    return work()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the tests of survival.")
     for name in ("ixt", "rust", "go", "c"):
         parser.add_argument(f"--{name}", required=True, metavar="PROGRAM")
-    parser.add_argument("--seed", type=int, help="of the moments of the kills; else a new one")
+    parser.add_argument("--seed", type=int, help="of the kills and the cuts; else a new one")
     parser.add_argument(
         "--count",
         type=int,
@@ -39,6 +60,9 @@ def main() -> int:
         choices=TRANSPORTS,
         default="unix",
         help="what the modules of kills and sleepers connect to (unix)",
+    )
+    parser.add_argument(
+        "--cuts", type=int, default=12, help="wires that are cut, on each transport (12)"
     )
     parser.add_argument(
         "--mib", type=int, default=1024, help="MiB past a reader that sleeps (1024)"
@@ -55,9 +79,12 @@ def main() -> int:
         ),
         "sleepers": lambda folder: sleepers(programs, folder, arguments.ground, arguments.mib),
         "hostile": lambda folder: hostile(programs, folder),
+        "network": lambda folder: on_wires(lambda: network(programs, folder, seed, arguments.cuts)),
     }
     if unknown := set(arguments.parts) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    # Ended from outside, it still removes what it made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as stack:
         at = ""
         try:
@@ -66,14 +93,14 @@ def main() -> int:
                 silence = Silence(programs, Path(stack.enter_context(TemporaryDirectory())))
                 stack.callback(silence.stop)
             for at in chosen:
-                print(f"{at}, seed {seed}:" if at == "kills" else f"{at}:", flush=True)
+                print(f"{at}, seed {seed}:" if at in SEEDED else f"{at}:", flush=True)
                 with TemporaryDirectory() as folder:
                     print(f"survival: {parts[at](Path(folder))}", flush=True)
             if silence is not None:
                 at = "silence"
                 print(f"survival: {silence.check()}", flush=True)
         except ExpectationError as error:
-            again = f" (again by --seed {seed} --count {arguments.count})" if at == "kills" else ""
+            again = SEEDED.get(at, "").format(**{**vars(arguments), "seed": seed})
             print(f"survival: {at}{again}: {error}", file=sys.stderr)
             return 1
     return 0
