@@ -16,7 +16,7 @@ from crowd import BOUND, EVERY
 from ground import EVERYTHING, HostGround, World
 from ixt_sdk import InteractionKind, InvocationContext
 from ixt_sdk.invocation import ActorIdentity, OperatorSubject, ServiceTarget
-from ixt_sdk.streaming import StreamError, StreamErrorCode, StreamId
+from ixt_sdk.streaming import StreamError, StreamErrorCode
 from peer import BIDI, Peer, closing, data
 from processes import MIB, PATIENCE, ExpectationError, Programs, settled, until
 
@@ -36,6 +36,10 @@ LIAR = """
 uid = UID
 call = ["provider-rust.upper"]
 """
+
+MILLION = 1_000_000
+#: The most streams that one caller can have at a provider that takes 10,000.
+SHARE = 9_000
 
 #: What a host keeps for one connection: 64 MiB of streams, and as much of control frames. Beside it, what the
 #: allocator has not given back.
@@ -306,9 +310,6 @@ def reads_no_refusal(stage: Stage) -> str:
         context = InvocationContext(
             source_module="deaf", target=ServiceTarget(f"{TARGET}.upper"), deadline_ms=1
         )
-        one = StreamId(b"\1" * 16)
-        frame = peer.open("", stream=one, context=context)[1].to_bytes()
-        head, tail = frame.split(bytes(one))
         sent, begun = 0, time.monotonic()
         try:
             while (elapsed := time.monotonic() - begun) < 60:
@@ -316,9 +317,7 @@ def reads_no_refusal(stage: Stage) -> str:
                 if sent > elapsed * 150_000:
                     time.sleep(0.002)
                     continue
-                ids = os.urandom(16 * 1000)
-                burst = b"".join(head + ids[at : at + 16] + tail for at in range(0, 16_000, 16))
-                peer.send(burst)
+                peer.send(peer.opens(1000, context))
                 sent += 1000
             raise ExpectationError(f"the host takes {sent} opens of a peer that reads nothing")
         except (BrokenPipeError, ConnectionResetError):
@@ -333,6 +332,36 @@ def reads_no_refusal(stage: Stage) -> str:
     return f"hung up after {sent} opens; the host grew by {grown / MIB:.0f} MiB"
 
 
+def opens_a_million(stage: Stage) -> str:
+    """A million streams at a provider that others call. It has its share of what the provider takes; each of the rest
+    is refused, and it reads that."""
+    stage.world.modules[TARGET].forget()
+    stage.host.forget_peak()
+    before, begun, opened = stage.host.memory, time.monotonic(), 0
+    refused: Counter[object] = Counter()
+    context = InvocationContext(source_module="million", target=ServiceTarget(f"{TARGET}.echo"))
+    with stage.peer("million") as peer:
+        while opened < MILLION:
+            peer.send(peer.opens(1000, context))
+            opened += 1000
+            # All but its share. When others call less, it may have a few more.
+            while refused.total() < opened - SHARE:
+                frames = [frame.body for frame in peer.more()]
+                refused.update(body.code for body in frames if isinstance(body, StreamError))
+                if peer.closed:
+                    raise ExpectationError(f"the host hung up after {opened} opens: {refused}")
+        took = time.monotonic() - begun
+        expect("the refusals", set(refused), {Code.RESOURCE_EXHAUSTED})
+        mine = [stream for stream in stage.ground.streams() if stream["caller"] == "million"]
+        if not SHARE - 1000 < len(mine) <= SHARE:
+            raise ExpectationError(f"it has {len(mine)} streams")
+    grown = stage.host.peak - before
+    if grown > QUEUES:
+        raise ExpectationError(f"the host grew by {grown} bytes")
+    stage.ended_at_target("echo", len(mine), "cancelled:consumerGone", "completed")
+    return f"resourceExhausted beyond {len(mine)}, {took:.0f} s; the host grew by {grown / MIB:.0f} MiB"
+
+
 ATTACKS: tuple[Callable[[Stage], str], ...] = (
     without_credit,
     torn,
@@ -343,6 +372,7 @@ ATTACKS: tuple[Callable[[Stage], str], ...] = (
     never_reads,
     reads_no_refusal,
     floods_opens,
+    opens_a_million,
 )
 
 

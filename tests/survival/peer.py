@@ -143,6 +143,15 @@ class Peer:
         context = context or invocation(self.name, service)
         return stream, StreamFrame(stream, StreamOpen(kind, credit, context.to_bytes()))
 
+    def opens(self, count: int, context: InvocationContext) -> bytes:
+        """So many opens of bidi streams, each with an id of its own, as bytes: quicker than frames."""
+        one = StreamId(b"\1" * 16)
+        head, tail = (
+            self.open("", BIDI, stream=one, context=context)[1].to_bytes().split(bytes(one))
+        )
+        ids = os.urandom(16 * count)
+        return b"".join(head + ids[at : at + 16] + tail for at in range(0, len(ids), 16))
+
     def call(self, service: str, message: bytes, **options: Any) -> Any:
         """A unary call: the first frame that answers it."""
         stream, frame = self.open(service, **options)
