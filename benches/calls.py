@@ -47,6 +47,8 @@ STREAMS = {"Rust": 5.0, "Go": 4.0, "Python": 8.0}
 UNARY = {"Rust": 1.5, "Go": 1.5, "Python": 3.0}
 #: Through the host: this often the direct time at most.
 HOST = 2.0
+#: While a peer floods: this often the 99th percentile of the quiet host at most.
+SLOWER = 3.0
 TICKS = (0.5, 1, 2, 4, 8, 16, 32)
 
 
@@ -81,6 +83,23 @@ class Row:
         return self.host_by_direct > HOST
 
 
+@dataclass(frozen=True)
+class Flooded:
+    """Calls while a peer floods, against a quiet host."""
+
+    language: str
+    operation: str
+    size: int
+    quiet_p99_ns: float
+    flooded_p99_ns: float
+    slower: float
+    refused_a_second: float
+
+    @property
+    def falls_short(self) -> bool:
+        return self.slower > SLOWER
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures calls and writes the page.")
     for language in LANGUAGES:
@@ -96,9 +115,11 @@ def main() -> int:
         parser.error(f"no benchmark given for: {', '.join(missing)} (--only leaves languages out)")
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder)) as nats:
         os.environ |= {"NATS_URL": nats.url, "NATS_PID": str(nats.pid)}
-        rows = [
+        found = [
             row for language in languages for row in run(language, getattr(arguments, language))
         ]
+    rows = [row for row in found if isinstance(row, Row)]
+    flooded = [row for row in found if isinstance(row, Flooded)]
     # Of one peer together, as a page and a plot have them.
     rows.sort(key=lambda row: (languages.index(row.language.lower()), row.peer not in GRPC))
     aimed = [row for row in rows if row.target is not None]
@@ -106,23 +127,27 @@ def main() -> int:
     # A call may stand against two peers.
     hosted = {(row.language, row.operation, row.size): row.host_falls_short for row in rows}
     through = sum(not short for short in hosted.values())
-    print(f"{met} of {len(aimed)} targets are met; {through} of {len(hosted)} through the host")
+    print(
+        f"{met} of {len(aimed)} targets are met; {through} of {len(hosted)} through the host;"
+        f" {sum(not row.falls_short for row in flooded)} of {len(flooded)} beside a flood"
+    )
     if arguments.only:
         print("--only: the page was left as it is")
         return 0
     if arguments.markdown:
-        write_page(arguments.markdown, "calls", table(rows))
+        write_page(arguments.markdown, "calls", table(rows) + flooded_table(flooded))
     if arguments.plot:
         arguments.plot.write_text(plot(rows))
     return 0
 
 
-def run(language: str, command: str) -> list[Row]:
+def run(language: str, command: str) -> list[Row | Flooded]:
     """Runs a benchmark, and says each of its lines as it comes."""
-    rows = []
+    rows: list[Row | Flooded] = []
     with subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout or ():
-            row = Row(**json.loads(line))
+            told = json.loads(line)
+            row = Flooded(**told) if "slower" in told else Row(**told)
             rows.append(row)
             print(line_for_terminal(row), flush=True)
     if process.returncode or not rows:
@@ -134,7 +159,13 @@ def mark(short: bool) -> str:
     return " \u25bc" if short else ""
 
 
-def line_for_terminal(row: Row) -> str:
+def line_for_terminal(row: Row | Flooded) -> str:
+    if isinstance(row, Flooded):
+        return (
+            f"{row.language:7}{row.operation:34}  p99 {nanoseconds(row.quiet_p99_ns)} ns, beside"
+            f" {row.refused_a_second:,.0f} refused a second {nanoseconds(row.flooded_p99_ns)} ns:"
+            f" {times(row.slower)}{mark(row.falls_short)}"
+        )
     return (
         f"{row.language:7}{row.operation:24}{size_of(row.size):>7}{nanoseconds(row.direct_ns):>9} ns"
         f"  {times(row.ratio):>7} {row.peer}{mark(row.falls_short)}"
@@ -165,6 +196,21 @@ def table(rows: list[Row]) -> str:
             f" | {target} | {nanoseconds(row.host_ns)}"
             f" | {row.host_by_direct:.2f}{TIMES}{mark(row.host_falls_short)}"
             f" | {seconds(used['direct'])} / {seconds(used['peer'])} / {seconds(used['host'])} |"
+        )
+    return "\n".join([*out, ""])
+
+
+def flooded_table(rows: list[Flooded]) -> str:
+    out = [
+        "",
+        f"| | | p99, ns | p99 beside the flood, ns | Slower ({AT_MOST} {SLOWER:g}{TIMES}) | Opens refused a second |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        out.append(
+            f"| {row.language}: {row.operation} | {size_of(row.size)} | {nanoseconds(row.quiet_p99_ns)}"
+            f" | {nanoseconds(row.flooded_p99_ns)} | {times(row.slower)}{mark(row.falls_short)}"
+            f" | {row.refused_a_second:,.0f} |"
         )
     return "\n".join([*out, ""])
 

@@ -2,10 +2,13 @@
 //!
 //! It starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 //! object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
-//! messages, of client and servers together. An argument, with which an operation begins, measures that alone.
-//! NATS takes part where `NATS_URL` names its server; `NATS_PID` is the process whose CPU seconds count with it.
+//! messages, of client and servers together; and how much slower calls are while a peer floods the host. An argument,
+//! with which an operation begins, measures that alone. NATS takes part where `NATS_URL` names its server; `NATS_PID`
+//! is the process whose CPU seconds count with it.
 
+mod flood;
 mod nats_peer;
+mod others;
 mod ours;
 mod side;
 mod tonic_peer;
@@ -32,6 +35,8 @@ const CASES: [(Operation, usize, usize); 7] = [
 ];
 /// Against whom ours is held.
 const PEERS: [&str; 2] = ["tonic", "async-nats"];
+/// What a flood does to the calls of others.
+const OTHERS: &str = "others";
 /// Rounds of which the median is taken.
 const ROUNDS: usize = 9;
 
@@ -46,11 +51,18 @@ fn main() -> Result<(), Failure> {
         ["nats", url] => runtime.block_on(nats_peer::serve(url)),
         ["direct", url] => runtime.block_on(ours::serve(url, false)),
         ["module", url] => runtime.block_on(ours::serve(url, true)),
+        ["flood", url, service] => flood::flood(url, service),
         ["host", url] => runtime.block_on(ours::host(url)),
         [] => runtime.block_on(measure("")),
         [only] => runtime.block_on(measure(only)),
-        _ => Err("usage: ixt-bench-rpc [unary | bidi | client]".into()),
+        _ => Err("usage: ixt-bench-rpc [unary | bidi | client | others]".into()),
     }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// A server that ends with us.
@@ -117,6 +129,11 @@ async fn measure_in(folder: &std::path::Path, only: &str) -> Result<(), Failure>
         if operation.name().starts_with(only) {
             compare(&sides, &pids, operation, size, count).await?;
         }
+    }
+    if OTHERS.starts_with(only)
+        && let Some((_, Side::Ours(hosted))) = sides.iter().find(|(name, _)| *name == "host")
+    {
+        println!("{}", others::measure(&host, hosted).await?);
     }
     // The module before its host, which it would miss.
     while servers.pop().is_some() {}
