@@ -208,7 +208,8 @@ test-interop: toolchain wheel-arcp $(INTEROP)/.installed ## sessions with the of
 test-nats: nats $(VENV)/.tools
 	$(PY) -m pytest -q tests/nats
 
-# Processes that are killed, readers that sleep, peers that keep no rule; FLAGS="--seed N" chooses the moments again.
+# Processes that are killed, readers that sleep, peers that keep no rule, networks that go and come back;
+# FLAGS="--seed N" chooses the moments again. The networks need root and iproute2; without them it says so.
 test-survival: build survival
 	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \
 		--c $(BUILD)/module-c $(FLAGS)
@@ -301,7 +302,7 @@ instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operat
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --write $<
 
-prove: build $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, schedules, planted bugs, stress, fuzzing, Miri; one line each
+prove: build survival $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, schedules, planted bugs, stress, kills, fuzzing, Miri; one line each
 	@MAKE="$(MAKE)" PYTHON=$(CURDIR)/$(PY) proof/prove.sh $(ITEMS)
 
 ## -- packages ---------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@
 #   SECONDS_EACH      how long each fuzz target runs (60)
 #   MUTANTS           how many damaged messages a seed makes (50000)
 #   IXT_SCHEDULES     how many schedules of each sort a scene has (100000)
+#   KILLS             how many callers, providers and hosts are killed, of each (200)
+#   CUTS              how many wires are cut, on each transport (120)
 #   IXT_STRESS        how much longer the tests of threads and memory are than in `make test` (50)
 #
 # A new item is a function item_NAME that says on its last line of output what came of it, and its name in
@@ -20,7 +22,7 @@ PYTHON="${PYTHON:-$PWD/.venv/bin/python}"
 make=(${MAKE:-make} --no-print-directory)
 LOGS=build/proof
 
-ITEMS=(model schedules planted python python_free_threaded go go_debug differential sanitizers miri fuzz)
+ITEMS=(model schedules planted python python_free_threaded go go_debug differential sanitizers kills network miri fuzz)
 
 # Every order of steps of both ends in the large bounds.
 item_model() {
@@ -78,6 +80,21 @@ item_differential() {
 # planted fault.
 item_sanitizers() {
     bindings/c/test.sh
+}
+
+survival() {
+    "$PYTHON" tests/survival/run.py --ixt "$CARGO_TARGET_DIR/release/ixt" --rust "$CARGO_TARGET_DIR/release/ixt-survival" \
+        --go build/survival-go --c build/module-c "$@"
+}
+
+# `kill -9` of so many callers, providers and hosts, each at a moment of the seed's choice.
+item_kills() {
+    survival --count $((3 * ${KILLS:-200})) kills
+}
+
+# Wires that are cut for less and for more than the idle time.
+item_network() {
+    survival --cuts "${CUTS:-120}" network
 }
 
 # The C border as C calls it, and the core.

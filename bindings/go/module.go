@@ -155,7 +155,7 @@ func NewModule(name string, options ...ModuleOption) *Module {
 		m.o.clock = newWallClock()
 	}
 	if m.o.dial == nil {
-		m.o.dial = dialURL(m.o.tls)
+		m.o.dial = dialURL(m.o.tls, dialTimeout)
 	}
 	if m.o.logger == nil {
 		m.o.logger = slog.Default()

@@ -117,9 +117,7 @@ def check() -> None:
     if shutil.which("ip") is None:
         raise NoNetworksError("iproute2\n    Debian: apt-get install iproute2")
     if os.geteuid() != 0:
-        raise NoNetworksError(
-            "the right to make network namespaces\n    run it as root, or as: unshare --map-root-user --net --mount"
-        )
+        raise NoNetworksError("the right to make network namespaces\n    run it as root")
     for name in ip("netns", "list").split():
         number = name.removeprefix(PREFIX).split("-")[0]
         if name.startswith(PREFIX) and not Path(f"/proc/{number}").exists():

@@ -52,7 +52,14 @@ impl Pipe {
     }
 
     /// Connects to a host.
+    /// Gives up after [`HANDSHAKE`]. A network that is silent would else decide when the next attempt is made: TCP sends
+    /// again ever more seldom, after minutes a minute apart.
     pub(crate) async fn connect(address: &Address, tls: Option<&ClientTls>) -> Result<Self, ConnectError> {
+        let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
+        tokio::time::timeout(HANDSHAKE, Self::connected(address, tls)).await.map_err(late)?
+    }
+
+    async fn connected(address: &Address, tls: Option<&ClientTls>) -> Result<Self, ConnectError> {
         match address {
             Address::Unix(path) => Ok(Self::unix(UnixStream::connect(path).await?)),
             Address::Tcp(at) => Ok(Self::tcp(TcpStream::connect(at).await?)?),
@@ -73,7 +80,7 @@ impl Pipe {
 #[cfg(not(feature = "nats"))]
 const NO_NATS: &str = "the crate `ixt` was built without the feature `nats`";
 
-/// How long a TLS handshake may take.
+/// How long it may take to connect, with the TLS handshake; and, of who listens, a TLS handshake.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Where a host listens.

@@ -81,6 +81,20 @@ async fn tcp() {
     round_trip(&url, |module| module).await;
 }
 
+/// One that takes the connection and says nothing: TCP itself has nothing to complain of.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_made_in_time_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&roots, made.cert.pem()).unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("tls://{}", silent.local_addr().unwrap());
+    let module = Module::builder("late").tls(ClientTls::from_file(&roots).unwrap());
+    let given_up = tokio::time::timeout(Duration::from_secs(60), module.connect(&url)).await.unwrap();
+    assert!(given_up.unwrap_err().is_retryable());
+}
+
 #[tokio::test]
 async fn tls_with_a_certificate_that_is_trusted_and_one_that_is_not() {
     let folder = tempfile::tempdir().unwrap();
