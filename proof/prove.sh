@@ -10,7 +10,7 @@
 #   MUTANTS           how many damaged messages a seed makes (50000)
 #   IXT_SCHEDULES     how many schedules of each sort a scene has (100000)
 #   KILLS             how many callers, providers and hosts are killed, of each (200)
-#   CUTS              how many wires are cut, on each transport (120)
+#   CUTS              how many wires are cut, on each transport (80)
 #   IXT_STRESS        how much longer the tests of threads and memory are than in `make test` (50)
 #
 # A new item is a function item_NAME that says on its last line of output what came of it, and its name in
@@ -94,7 +94,7 @@ item_kills() {
 
 # Wires that are cut for less and for more than the idle time.
 item_network() {
-    survival --cuts "${CUTS:-120}" network
+    survival --cuts "${CUTS:-80}" network
 }
 
 # The C border as C calls it, and the core.
