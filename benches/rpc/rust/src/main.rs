@@ -34,7 +34,8 @@ const CASES: [(Operation, usize, usize); 7] = [
     (Operation::Count, 16 << 10, 4000),
 ];
 /// Against whom ours is held.
-const PEERS: [&str; 2] = ["tonic", "async-nats"];
+const NATS: &str = "async-nats";
+const PEERS: [&str; 2] = ["tonic", NATS];
 /// What a flood does to the calls of others.
 const OTHERS: &str = "others";
 /// Rounds of which the median is taken.
@@ -111,6 +112,7 @@ async fn measure_in(folder: &std::path::Path, only: &str) -> Result<(), Failure>
     let nats = std::env::var("NATS_URL").ok();
     if let Some(url) = &nats {
         servers.push(Server::start("nats", url)?);
+        servers.push(Server::start("module", url)?);
     }
     let foreign = std::env::var("NATS_PID").ok().and_then(|pid| pid.parse().ok());
     let pids: Vec<u32> =
@@ -123,7 +125,8 @@ async fn measure_in(folder: &std::path::Path, only: &str) -> Result<(), Failure>
         ("host", Side::Ours(Ours::connect(&host, true).await?)),
     ];
     if let Some(url) = &nats {
-        sides.push(("async-nats", Side::Nats(nats_peer::Client::connect(url).await?)));
+        sides.push((NATS, Side::Nats(nats_peer::Client::connect(url).await?)));
+        sides.push(("on NATS", Side::Ours(Ours::connect(url, true).await?)));
     }
     for (operation, size, count) in CASES {
         if operation.name().starts_with(only) {
@@ -181,10 +184,15 @@ async fn compare(
     let named = |wanted: &str| ways.iter().map(|(_, measured)| measured).find(|way| way.name == wanted);
     let (Some(direct), Some(host)) = (named("direct"), named("host")) else { return Ok(()) };
     let cpu_per_million = |way: &Measured| way.used * 1e6 / (count * ROUNDS) as f64;
+    let on_nats = named("on NATS");
     for peer in PEERS.into_iter().filter_map(named) {
+        // What NATS alone takes is held against ours on NATS, too.
+        let on_nats = on_nats.filter(|_| peer.name == NATS);
         println!(
             "{}",
             json!({
+                "on_nats_ns": on_nats.map(|ours| median(&ours.times)),
+                "on_nats_by_peer": on_nats.map(|ours| ratio(&ours.times, &peer.times)),
                 "language": "Rust", "operation": operation.name(), "size": size, "peer": peer.name,
                 "direct_ns": median(&direct.times), "peer_ns": median(&peer.times), "host_ns": median(&host.times),
                 "ratio": ratio(&peer.times, &direct.times), "host_by_direct": ratio(&host.times, &direct.times),
@@ -195,12 +203,6 @@ async fn compare(
         );
     }
     Ok(())
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// The median of the rounds' own ratios.
