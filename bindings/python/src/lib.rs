@@ -22,6 +22,7 @@ mod host;
 mod id;
 mod message;
 mod names;
+mod node;
 mod number;
 mod once;
 mod outcome;
@@ -89,6 +90,8 @@ mod _native {
     use crate::host::{HostEngine, announce, close_endpoint, from_host, open_endpoint};
     #[pymodule_export]
     use crate::id::StreamId;
+    #[pymodule_export]
+    use crate::node::Node;
     #[pymodule_export]
     use crate::payload::HandlePayload;
     #[pymodule_export]

@@ -74,6 +74,7 @@ __all__ = [
     "InvocationContext",
     "ModuleSubject",
     "ModuleTarget",
+    "Node",
     "OperatorSubject",
     "ReplyTarget",
     "ServiceTarget",
@@ -667,6 +668,33 @@ class HostEngine:
     def streams(self) -> list[dict[str, Any]]: ...
     @property
     def next_timeout(self) -> int | None: ...
+
+# A module's end of NATS: specification 27.
+
+@final
+class Node:
+    def __new__(cls, now_us: int, *, max_message: int | None = None) -> Node: ...
+    def turn(
+        self,
+        now_us: int,
+        written: Buffer | None,
+        messages: Sequence[tuple[str, Buffer | None]],
+        most: int,
+        /,
+    ) -> tuple[
+        bytes | None,
+        list[tuple[str, bytes, str]] | None,
+        list[tuple[str, bool, bool]] | None,
+        int | None,
+        bool,
+    ]: ...
+    def subscribed(self) -> None: ...
+    def server_error(self, words: str, now_us: int, /) -> None: ...
+    def local_ended(self, now_us: int, /) -> None: ...
+    @property
+    def has_ended(self) -> bool: ...
+    @property
+    def stats(self) -> dict[str, int]: ...
 
 def announce(
     module: str,
