@@ -15,7 +15,7 @@ from ._events import CloseReason, InteractionKind, StreamErrorCode
 from ._link import ConnectionSettings, Link, Opened
 from ._native import announce, close_endpoint, from_host, invocation, open_endpoint
 from .errors import CallError, IxtError
-from .transport import Address, connect
+from .transport import Address, connect, is_nats
 
 HOST = "ixt.host"
 
@@ -189,11 +189,13 @@ class Session:
             self._become(State.STOPPED)
 
     async def _connect(self, address: Address) -> Link:
+        if self.direct and is_nats(address):
+            raise ValueError("nobody listens at nats://, so no client is direct there")
         link = Link(self.settings, self.on_opened)
         link.on_over = lambda: self._look_idle(link)
         try:
             async with asyncio.timeout(self.connect_timeout):
-                await connect(address, link, ssl=self.ssl)
+                await connect(address, link, ssl=self.ssl, name=self.name)
                 await link.established
                 if not self.direct:
                     await self._announce(link)

@@ -89,6 +89,7 @@ class BlockingClient:
             raise
 
     def _end(self) -> None:
+        asyncio.run_coroutine_threadsafe(_end_tasks(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -231,6 +232,14 @@ class BlockingClient:
             return self._client.bidi_stream(to, codec=codec, **options)
 
         return BlockingStream(self, self._wait(opened()))
+
+
+async def _end_tasks() -> None:
+    """As ``asyncio.run`` does: what still closes a connection may say its last words."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 S = TypeVar("S")
