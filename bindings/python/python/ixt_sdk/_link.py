@@ -114,6 +114,8 @@ class Link(asyncio.BufferedProtocol):
         """Unary calls of this end."""
         self.established: asyncio.Future[None] = self.loop.create_future()
         self.lost: asyncio.Future[ConnectionEnd] = self.loop.create_future()
+        self.gone: asyncio.Future[None] = self.loop.create_future()
+        """Whether the transport has written what it had and is closed."""
         self.drained: asyncio.Future[None] = self.loop.create_future()
         self.going_away = False
         """Whether either end goes away, so that no stream can be opened."""
@@ -161,6 +163,8 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self.transport = None
+        if not self.gone.done():
+            self.gone.set_result(None)
         self.engine.transport_ended()
         self._turn()
 

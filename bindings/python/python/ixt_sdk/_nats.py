@@ -107,7 +107,7 @@ class _Carrier(asyncio.Transport):
             )
         except BaseException as error:
             self._leaving = True
-            await _within(LINGER, self._client.close())
+            await self._close_client()
             if not isinstance(error, Exception):
                 raise
             why = self._last_error or error
@@ -123,6 +123,9 @@ class _Carrier(asyncio.Transport):
         if self._node is not None:
             self._node.server_error(str(error), self._now_us())
             self._input.set()
+        elif isinstance(error, _ssl.SSLError):
+            # The client would wait for the end of a connection that has none.
+            raise error
 
     async def _on_disconnected(self) -> None:
         if self._giving_up is None and not self._leaving:
@@ -174,7 +177,6 @@ class _Carrier(asyncio.Transport):
 
     def abort(self) -> None:
         if self._task is not None and not self._leaving:
-            self._closing = True
             self._task.cancel()
 
     # Turns.
@@ -209,7 +211,7 @@ class _Carrier(asyncio.Transport):
             if local is not None:
                 self._deliver(local)
             elif node.has_ended:
-                self._closing = True
+                self.close()
             if changes is not None:
                 await self._listen(node, changes)
                 more = True
@@ -282,10 +284,25 @@ class _Carrier(asyncio.Transport):
         for timer in (self._timer, self._giving_up):
             if timer is not None:
                 timer.cancel()
-        self._protocol.connection_lost(None)
-        await _within(LINGER, self._last_words(node))
-        await _within(LINGER, self._client.close())
-        self._listening.clear()
+        by_module, self._closing = self._closing, True
+        if not by_module:
+            self._protocol.connection_lost(None)
+        try:
+            await _within(LINGER, self._last_words(node))
+        finally:
+            await self._close_client()
+            if by_module:
+                self._protocol.connection_lost(None)
+
+    async def _close_client(self) -> None:
+        try:
+            await _within(LINGER, self._client.close())
+        finally:
+            # A client that was cancelled or is stuck while it closes keeps its socket, and says so
+            # nowhere.
+            transport = getattr(self._client, "_transport", None)
+            if transport is not None:
+                transport.close()
 
     async def _last_words(self, node: Node) -> None:
         """What the module wrote last, and what tells the others that it is gone."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from ._call import CallStream
 from ._events import CloseReason, InteractionKind, StreamErrorCode
-from ._link import ConnectionSettings, Link, Opened
+from ._link import LINGER, ConnectionSettings, Link, Opened
 from ._native import announce, close_endpoint, from_host, invocation, open_endpoint
 from .errors import CallError, IxtError
 from .transport import Address, connect, is_nats
@@ -285,6 +285,9 @@ class Session:
             # The engine keeps the grace; what is added is for a peer that does not answer.
             await asyncio.wait((link.lost,), timeout=grace + 1)
             link.close()
+            if link.transport is not None:
+                # So that nothing is left of it where the loop ends next.
+                await asyncio.wait((link.gone,), timeout=LINGER)
         while not self._is(State.STOPPED):
             if self._changed is None:
                 self._changed = asyncio.Event()
