@@ -120,6 +120,9 @@ class _Carrier(asyncio.Transport):
 
     async def _on_error(self, error: Exception) -> None:
         self._last_error = error
+        if self._leaving:
+            # A client that is closed may have missed it, and try to reach a server for ever.
+            raise asyncio.CancelledError
         if self._node is not None:
             self._node.server_error(str(error), self._now_us())
             self._input.set()
@@ -132,6 +135,8 @@ class _Carrier(asyncio.Transport):
             self._giving_up = self._loop.call_later(LEASE, self.abort)
 
     async def _on_reconnected(self) -> None:
+        if self._leaving:
+            await self._client.close()
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
