@@ -138,7 +138,7 @@ test-rust: toolchain | $(COUNTS)
 test-c: clib | $(COUNTS)
 	bindings/c/test.sh 2>&1 | tee $(COUNTS)/c.log
 
-test-python: wheel | $(COUNTS)
+test-python: wheel nats | $(COUNTS)
 	$(PY) -m pytest bindings/python/tests 2>&1 | tee $(COUNTS)/python.log
 
 test-go: clib | $(COUNTS)
