@@ -1,6 +1,6 @@
-"""A host, and modules in Python, Go, Rust and C that call each other through it.
+"""A host, and modules in Python, Go, Rust and C that call each other through it; or a server of NATS and no host.
 
-    system.py --ixt COMMAND --go COMMAND --rust COMMAND --c COMMAND
+    system.py --ixt COMMAND --go COMMAND --rust COMMAND --c COMMAND [--nats]
 
 It starts them as processes, calls through all of them with a deadline, a cancel and a refused capability, and prints
 what happened. Exit status 0 means that all of it happened as it must. `make demo-system` builds what it needs.
@@ -22,6 +22,10 @@ from pathlib import Path
 from ixt_sdk import CallError, Client
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "tests/nats"))
+
+from nats_server import Server  # noqa: E402
+
 PATIENCE = 20.0
 ANSWER = "HELLO (C, called by Rust for go), called by Go for python, called by Python for desk"
 
@@ -62,13 +66,18 @@ class Process:
 
 @contextmanager
 def system(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dict[str, Process]]]:
-    """The host and its modules, all announced."""
-    url = f"unix://{folder}/host.sock"
+    """What they connect to, and the modules, all announced. Nothing but the URL tells them what it is."""
     processes: dict[str, Process] = {}
+    server = Server(folder) if arguments.nats else None
     try:
-        processes["host"] = Process("host", folder, arguments.ixt, "host", "--grace", "1", url)
-        processes["host"].await_line("listening")
-        processes["c"] = Process("c", folder, arguments.c, f"{folder}/host.sock")
+        if server:
+            url = server.url
+            server.start()
+        else:
+            url = f"unix://{folder}/host.sock"
+            processes["host"] = Process("host", folder, arguments.ixt, "host", "--grace", "1", url)
+            processes["host"].await_line("listening")
+        processes["c"] = Process("c", folder, arguments.c, url if server else f"{folder}/host.sock")
         processes["rust"] = Process("rust", folder, arguments.rust, url)
         processes["go"] = Process("go", folder, arguments.go, url)
         processes["python"] = Process(
@@ -84,10 +93,12 @@ def system(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, d
     finally:
         for process in reversed(processes.values()):
             process.stop()
+        if server:
+            server.stop()
 
 
 def listing(ixt: str, url: str) -> list[str]:
-    """What `ixt modules` prints; nothing while the host is not there."""
+    """What `ixt modules` prints; nothing while nobody answers."""
     command = [ixt, "--color", "never", "modules", "--host", url]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
 
@@ -114,8 +125,9 @@ async def calls(url: str, processes: dict[str, Process], say: Callable[[str], No
             raise SystemExit("a call without its capability was answered")
         except CallError as error:
             say(f"without the capability: {error.code}: {error}")
-        audit = json.loads(await line_of("host", '"permissionDenied"'))
-        say(f"    the host's audit: {audit['module']} → {audit['target']}: {audit['reason']}")
+        if "host" in processes:
+            audit = json.loads(await line_of("host", '"permissionDenied"'))
+            say(f"    the host's audit: {audit['module']} → {audit['target']}: {audit['reason']}")
 
         began = time.perf_counter()
         try:
@@ -140,12 +152,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Runs the system demo.")
     for program in ("ixt", "go", "rust", "c"):
         parser.add_argument(f"--{program}", required=True, metavar="COMMAND")
+    parser.add_argument("--nats", action="store_true", help="on a server of NATS, without a host")
     arguments = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         system(arguments, Path(folder)) as (url, processes),
     ):
-        print("a host, and modules in Python, Go, Rust and C:")
+        where = "a server of NATS, no host" if arguments.nats else "a host"
+        print(f"{where}, and modules in Python, Go, Rust and C:")
         print("".join(f"    {line}\n" for line in listing(arguments.ixt, url)), end="")
         asyncio.run(calls(url, processes, lambda line: print(line, flush=True)))
     print("all of it as it must be")

@@ -25,6 +25,8 @@ use crate::{SERVICE, authority};
 /// whoever comes next.
 const SHARE: usize = 9;
 
+const LATE: &str = "the module has gone since the call was sent";
+
 /// Why a stream does not go anywhere.
 pub(crate) struct No(pub(crate) StreamErrorCode, pub(crate) String);
 
@@ -145,6 +147,9 @@ impl Host {
         if self.leaves(link, context.target()) {
             return Ok(Answerer::Elsewhere);
         }
+        // Its subject was listened to when it was sent: what is provided no more has gone since.
+        let is_late = self.is_remote(link);
+        let unknown = |what: String| if is_late { No(Unavailable, LATE.into()) } else { No(NotFound, what) };
         let links = &self.links;
         let to = match context.target() {
             Target::Service(service) => {
@@ -159,7 +164,7 @@ impl Host {
                         }
                         Some(to)
                     }
-                    Err(NoProvider::Unknown) => return no(NotFound, format!("nobody provides `{service}`")),
+                    Err(NoProvider::Unknown) => return Err(unknown(format!("nobody provides `{service}`"))),
                     Err(NoProvider::Kind) => {
                         return no(InvalidArgument, format!("`{service}` does not answer {kind} calls"));
                     }
@@ -167,7 +172,7 @@ impl Host {
             }
             Target::Module(module) => match self.registry.module(module) {
                 Some(announced) => Some(announced.link),
-                None => return no(NotFound, format!("no module `{module}` is announced")),
+                None => return Err(unknown(format!("no module `{module}` is announced"))),
             },
             Target::Reply(id) => {
                 let id = StreamId::new(id).map_err(|_| No(NotFound, "nobody waits for this reply".into()))?;

@@ -65,7 +65,8 @@ impl Node {
         } else if lower.contains("permissions violation for subscription") && subject.starts_with("ixt.") {
             let why = format!("the server does not let it listen to `{subject}`");
             self.host.refuse_module(self.local, &why);
-            // There is nothing more to wait for.
+            // There is nothing more to wait for, and nothing is to come.
+            self.subscriptions.go_away();
             self.subscriptions.state = State::Confirmed;
         }
         self.collect();

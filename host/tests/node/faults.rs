@@ -169,6 +169,29 @@ fn who_leaves_says_so() {
 }
 
 #[test]
+fn a_call_that_crosses_with_its_provider_going_away_is_unavailable() {
+    let mut net = Net::new();
+    let (caller, provider) = (net.module("caller"), net.module("provider"));
+    let caught = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let into = std::rc::Rc::clone(&caught);
+    net.fate = Box::new(move |post| {
+        if post.subject.starts_with("ixt.s-") && into.borrow().is_none() {
+            *into.borrow_mut() = Some(post.clone());
+            return Fate::Lost;
+        }
+        Fate::Arrives
+    });
+    let call = net.call(caller, "provider");
+    net.withdraw(provider);
+    let post = caught.borrow_mut().take().unwrap();
+    let now_us = net.now_us;
+    net.members[provider].node.receive(&post.subject, &post.payload, now_us);
+    net.pass();
+    net.wait(30);
+    assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::Unavailable)));
+}
+
+#[test]
 fn a_module_that_goes_away_gets_no_new_calls() {
     let mut net = Net::new();
     let [(caller, call), (provider, stream)] = stream(&mut net);

@@ -135,6 +135,13 @@ impl Net {
             .unwrap()
     }
 
+    /// Ends the stream on which the member is announced.
+    pub(crate) fn withdraw(&mut self, member: usize) {
+        let key = self.members[member].control.unwrap();
+        self.members[member].engine.close(key, CloseReason::Completed).unwrap();
+        self.pass();
+    }
+
     pub(crate) fn context(&self, member: usize, target: Target) -> InvocationContext {
         let name = self.members[member].name.as_str();
         InvocationContext::builder().source_module(name).target(target).build().unwrap()

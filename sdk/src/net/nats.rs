@@ -1,13 +1,14 @@
 //! A module on NATS: its node, between a pipe within the process and a client (specification 27).
 
-use std::collections::HashMap;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, Message, StatusCode, Subscriber};
-use futures_util::StreamExt;
 use futures_util::future::FutureExt;
-use futures_util::stream::{AbortHandle, Abortable, SelectAll};
+use futures_util::stream::SelectAll;
+use futures_util::{Stream, StreamExt};
 use ixt_host::Policy;
 use ixt_host::node::{Node, NodeSettings, Subscription};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -71,7 +72,6 @@ pub(super) async fn connect(url: &NatsUrl, tls: Option<&ClientTls>) -> Result<Pi
         clock,
         lease,
         listening: SelectAll::new(),
-        handles: HashMap::new(),
         is_connected: true,
         gives_up: None,
     };
@@ -79,14 +79,26 @@ pub(super) async fn connect(url: &NatsUrl, tls: Option<&ClientTls>) -> Result<Pi
     Ok(here)
 }
 
+/// What comes of a subscription.
+struct Listening {
+    subject: String,
+    subscriber: Subscriber,
+}
+
+impl Stream for Listening {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.subscriber.poll_next_unpin(context)
+    }
+}
+
 struct Carrier {
     node: Node,
     client: Client,
     clock: Clock,
     lease: Duration,
-    listening: SelectAll<Abortable<Subscriber>>,
-    /// To give a subscription up, by its subject.
-    handles: HashMap<String, AbortHandle>,
+    listening: SelectAll<Listening>,
     is_connected: bool,
     /// When no server was reached for too long.
     gives_up: Option<Instant>,
@@ -171,7 +183,11 @@ impl Carrier {
         let mut has_changed = false;
         while let Some(Subscription { subject, is_shared, is_wanted, .. }) = self.node.poll_subscription() {
             if !is_wanted {
-                self.handles.remove(&subject).inspect(AbortHandle::abort);
+                // What the server had sent before it knew still comes.
+                let given_up = self.listening.iter_mut().find(|listening| listening.subject == subject);
+                if let Some(listening) = given_up {
+                    listening.subscriber.drain().await.ok()?;
+                }
                 continue;
             }
             let subscriber = if is_shared {
@@ -179,9 +195,7 @@ impl Carrier {
             } else {
                 self.client.subscribe(subject.clone()).await.ok()?
             };
-            let (subscriber, handle) = futures_util::stream::abortable(subscriber);
-            self.listening.push(subscriber);
-            self.handles.insert(subject, handle);
+            self.listening.push(Listening { subject, subscriber });
             has_changed = true;
         }
         if has_changed {
