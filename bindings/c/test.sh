@@ -83,7 +83,7 @@ ok "two Rust archives in one program run" "$work/two"
 
 # -- the tests themselves ---------------------------------------------------------------------------------
 
-for test in api connection vectors traces; do
+for test in api connection node vectors traces; do
     ok "compile $test, shared" $CC $c11 $cflags "$tests/$test.c" -o "$work/$test-shared" $shared
     ok "compile $test, static" $CC $c11 $cflags "$tests/$test.c" -o "$work/$test-static" $static
     ok "compile $test, sanitized" $CC $c11 $sanitized $cflags "$tests/$test.c" -o "$work/$test-sanitized" $static
@@ -92,6 +92,7 @@ $PYTHON "$tests/flatten.py" vectors "$root/tests/vectors" > "$work/vectors.txt"
 $PYTHON "$tests/flatten.py" traces "$root/tests/traces" > "$work/traces.txt"
 : > "$work/api.txt"
 : > "$work/connection.txt"
+: > "$work/node.txt"
 
 # Tools that find nothing may be off: each has to find what is planted.
 cat > "$work/planted.c" <<'END'
@@ -108,7 +109,7 @@ ok "compile the planted fault, sanitized" $CC -std=c11 -g $sanitized "$work/plan
 ok "compile the planted fault" $CC -std=c11 -g "$work/planted.c" -o "$work/planted"
 ok "the sanitizer is on" not "$work/planted-sanitized"
 
-for test in api connection vectors traces; do
+for test in api connection node vectors traces; do
     for way in shared static sanitized; do
         ok "$test, $way" sh -c '"$1" < "$2"' - "$work/$test-$way" "$work/$test.txt"
         [ "$way" != static ] || cp "$work/log" "$work/$test.log"
@@ -117,7 +118,7 @@ done
 if command -v valgrind > "$work/log"; then
     check="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
     ok "valgrind is on" not $check "$work/planted"
-    for test in api connection vectors traces; do
+    for test in api connection node vectors traces; do
         ok "$test, valgrind" sh -c 'input=$1; shift; "$@" < "$input"' - "$work/$test.txt" $check "$work/$test-static"
     done
 else
@@ -154,6 +155,6 @@ if command -v valgrind > "$work/log"; then
     ok "the module, valgrind" "$work/module-test" "$work/module-valgrind" "$work/module.sock"
 fi
 
-cat "$work/api.log" "$work/connection.log" "$work/vectors.log" "$work/traces.log"
+cat "$work/api.log" "$work/connection.log" "$work/node.log" "$work/vectors.log" "$work/traces.log"
 say "C: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]

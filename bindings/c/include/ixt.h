@@ -9,7 +9,7 @@
  *   IXT_ERR_BUFFER_TOO_SMALL, `*written` holds the size that is needed, and nothing else has changed.
  * - Buffers are the caller's. What an input holds is told as places in it (ixt_span_t), and not copied. The
  *   library keeps no pointer beyond a call, and nothing that it gives but the handles (ixt_stream_t,
- *   ixt_connection_t, ixt_host_t) has to be freed.
+ *   ixt_connection_t, ixt_host_t, ixt_node_t) has to be freed.
  * - Ownership has four words. Borrowed for the call: the caller keeps it, and may do with it what it likes
  *   after the call. Borrowed until X: it is the library's, and valid until X. Transferred: the other side
  *   frees it from now on. Copied: the library has a copy of its own.
@@ -39,6 +39,9 @@
 // Initialises an ixt_slice_t with a string literal, without its NUL: `.subject = IXT_TEXT("alice")`.
 #define IXT_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
 
+// The name of every queue group that a node listens in.
+#define IXT_NODE_QUEUE "ixt"
+
 // Most capabilities of a context, and most metadata entries.
 #define IXT_MAX_ENTRIES 64
 
@@ -60,6 +63,10 @@
 
 // The longest message of an error or cancel frame, and the longest details, in bytes each.
 #define IXT_MAX_TEXT 4096
+
+// Room in the buffer of ixt_node_drain() beside that of the largest message: for subjects, the longest of which is
+// the name of a topic that fills its context, escaped.
+#define IXT_NODE_OVERHEAD 131072
 
 // Room for any one frame that ixt_stream_drain() and ixt_stream_poll_transmit() give, in bytes.
 #define IXT_MAX_CONTROL 8272
@@ -453,6 +460,20 @@ typedef struct ixt_connection_t ixt_connection_t;
 // Threads: a host may be used from any thread, one after the other; every function runs alone on it.
 typedef struct ixt_host_t ixt_host_t;
 
+// What stands between a module's connection and a client of NATS, within the module's process: to the module it is
+// its host. On one side there is the module's byte pipe: ixt_node_read_local() takes what ixt_connection_t has to
+// transmit, ixt_node_poll_local() gives what it is to receive. On the other side there are messages with subjects,
+// which the client carries: ixt_node_receive() takes those that came, ixt_node_poll_publish() gives those that
+// leave, and ixt_node_poll_subscription() what to subscribe to. The client must not be sent its own messages (its
+// option `no_echo`), and must be told when nobody listens to one (`no_responders`).
+//
+// It never waits, reads a clock, calls back, or keeps a pointer of the caller's. After every input, drain the
+// outputs until there are none: subscriptions, messages, the module's pipe; ixt_node_drain() does it in one call.
+// Times are as for ixt_connection_t.
+//
+// Threads: a node may be used from any thread, one after the other; every function runs alone on it.
+typedef struct ixt_node_t ixt_node_t;
+
 // One endpoint of one stream. It takes commands, the peer's frames and the time; it gives frames to
 // transmit and events. After every input, drain the outputs until there are none: ixt_stream_drain().
 // Outputs that are not drained are late, never lost and never reordered.
@@ -770,6 +791,86 @@ typedef struct {
   uint16_t kind;
 } ixt_host_answer_t;
 
+// The settings of a node. ixt_node_config_init() fills in the usual ones.
+typedef struct {
+  // The largest message that the server takes, in bytes: `max_payload` of its greeting. 1 MiB; less than 64 KiB
+  // is taken as 64 KiB.
+  size_t max_message;
+  // Other nodes at once: 10,000.
+  size_t max_peers;
+  // When nothing came from another node for so many milliseconds, while a stream with it lives, it is asked for
+  // the number of its last message: 1,000.
+  uint32_t keepalive_ms;
+  // When nothing came from it for so many milliseconds, its streams end as unavailable: 5,000.
+  uint32_t lease_ms;
+  // For so many milliseconds an open waits for somebody to take it, before it fails as unavailable: 5,000.
+  uint32_t patience_ms;
+  // After so many milliseconds at the latest a caller is told that its open was taken: 20.
+  uint32_t taken_ms;
+  // After so many milliseconds without a stream another node is forgotten: 60,000.
+  uint32_t idle_ms;
+} ixt_node_config_t;
+
+// What a node has seen, for metrics.
+typedef struct {
+  // Other nodes with which there are pipes.
+  uint64_t peers;
+  // Streams of the module that nobody has taken yet.
+  uint64_t leaving;
+  // Streams that live.
+  uint64_t streams;
+  // Messages that were missing or came twice, each the end of a pipe.
+  uint64_t gaps;
+  // Nodes that were silent for too long, or of which the server said that nobody is there.
+  uint64_t lost;
+  // Messages that were none, or did not come by the subject of what they want.
+  uint64_t malformed;
+} ixt_node_stats_t;
+
+// What to listen to, or no more.
+typedef struct {
+  // The subject, with wildcards: UTF-8 without a NUL. Borrowed until the next call on the node.
+  const uint8_t *subject;
+  // Bytes of it; 0 where there is nothing.
+  size_t subject_length;
+  // Whether each message goes to one of all who listen: in the queue group IXT_NODE_QUEUE.
+  bool is_shared;
+  // False where it is to be given up.
+  bool is_wanted;
+} ixt_node_subscription_t;
+
+// A message to be published. All of it is borrowed until the next call on the node.
+typedef struct {
+  // Where to: UTF-8 without a NUL.
+  const uint8_t *subject;
+  // Bytes of the subject; 0 where there is no message.
+  size_t subject_length;
+  // The reply subject.
+  const uint8_t *reply;
+  // Bytes of the reply subject; 0 where the message has none.
+  size_t reply_length;
+  // The message.
+  const uint8_t *payload;
+  // Bytes of the message.
+  size_t payload_length;
+} ixt_node_message_t;
+
+// What ixt_node_drain() gave.
+typedef struct {
+  // As ixt_node_next_timeout(): 0 for never.
+  uint64_t at_us;
+  // Bytes for the module to read from its pipe.
+  size_t local;
+  // Messages to be published.
+  size_t count;
+  // There may be more than there was room for, for the module or to be published: another call is due.
+  bool more;
+  // ixt_node_poll_subscription() has something.
+  bool has_subscription;
+  // As ixt_node_has_ended().
+  bool has_ended;
+} ixt_node_drained_t;
+
 // What a message asks and with what, as places in the input that it was decoded from.
 typedef struct {
   // What is asked: 1 to 256 bytes of UTF-8 without NUL, not NUL-terminated.
@@ -897,6 +998,16 @@ typedef struct {
   // How many messages of it the application is done with.
   uint32_t frames;
 } ixt_consumed_t;
+
+// A message to be published, in the buffer that ixt_node_drain() has filled.
+typedef struct {
+  // Where to.
+  ixt_span_t subject;
+  // The reply subject; of length 0 where the message has none.
+  ixt_span_t reply;
+  // The message.
+  ixt_span_t payload;
+} ixt_node_packed_t;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1827,6 +1938,179 @@ ixt_status_t ixt_span_id_read(const uint8_t *bytes,
                               size_t length,
                               uint8_t *id,
                               ixt_error_t *error);
+
+// Fills in the usual settings.
+//
+// config: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_node_config_init(ixt_node_config_t *config);
+
+// Makes a node whose module has not spoken yet.
+//
+// config: NULL for the usual one; copied. policy: the text of a policy file in TOML, `policy_length` bytes, copied:
+// what this module may do, and what others may claim to it; none for the open policy, where the server's
+// permissions decide alone. seed: 32 random bytes, copied, which nobody else may know. now_us: the time. node:
+// written on success; ownership is transferred to the caller, who gives it back to ixt_node_free(). error: NULL, or
+// written on failure.
+// Returns: IXT_OK, IXT_ERR_INVALID_ARGUMENT with the setting as the field, or `policy` for one that is not valid,
+// IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER.
+// Threads: may be called at any time from any thread.
+ixt_status_t ixt_node_new(const ixt_node_config_t *config,
+                          const uint8_t *policy,
+                          size_t policy_length,
+                          const uint8_t *seed,
+                          uint64_t now_us,
+                          ixt_node_t **node,
+                          ixt_error_t *error);
+
+// Frees a node. Nothing is told to others: see ixt_node_local_ended().
+//
+// node: ownership is transferred back; NULL is allowed and does nothing.
+// Threads: nobody else may be using the node.
+void ixt_node_free(ixt_node_t *node);
+
+// When ixt_node_handle_timeout() has something to do.
+//
+// at_us: written on success: the time; 0 for never.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_next_timeout(ixt_node_t *node, uint64_t *at_us);
+
+// Tells the time: others that are silent, opens that nobody takes, deadlines. Drain after it.
+//
+// now_us: the time.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_handle_timeout(ixt_node_t *node, uint64_t now_us);
+
+// What a node has seen.
+//
+// stats: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_stats(ixt_node_t *node, ixt_node_stats_t *stats);
+
+// Takes in what the module has written into its pipe: what its ixt_connection_t has to transmit. Drain after it.
+//
+// bytes: `length` bytes, borrowed for the call. now_us: the time.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_read_local(ixt_node_t *node,
+                                 const uint8_t *bytes,
+                                 size_t length,
+                                 uint64_t now_us);
+
+// Fills a buffer with what the module is to read from its pipe. Call it until it gives nothing. It gives nothing
+// while subscriptions are not confirmed by ixt_node_subscribed(): a module that is announced can be called.
+//
+// out: room for `capacity` bytes. filled: written on success; 0 when there is nothing.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_poll_local(ixt_node_t *node,
+                                 uint8_t *out,
+                                 size_t capacity,
+                                 size_t *filled);
+
+// The module's pipe has ended. What still leaves tells the others: drain, and then close the client.
+//
+// now_us: the time.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_local_ended(ixt_node_t *node,
+                                  uint64_t now_us);
+
+// Whether the module's connection has ended by itself. Once nothing is left for the module to read, end its pipe.
+//
+// ended: written on success.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_has_ended(ixt_node_t *node,
+                                bool *ended);
+
+// Takes in a message of a subscription. One that is none of this protocol, or of which the subject does not bear
+// out what it says, is counted and has no effect. Drain after it.
+//
+// subject: `subject_length` bytes of UTF-8, borrowed for the call. payload: `payload_length` bytes, borrowed for the
+// call. now_us: the time.
+// Returns: IXT_OK, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_receive(ixt_node_t *node,
+                              const uint8_t *subject,
+                              size_t subject_length,
+                              const uint8_t *payload,
+                              size_t payload_length,
+                              uint64_t now_us);
+
+// Takes in a message of the server's with the status 503 and no payload: nobody listens to a message that this node
+// has sent. Drain after it.
+//
+// subject: that of the message, which is the reply subject of the one that was sent; `length` bytes of UTF-8,
+// borrowed for the call. now_us: the time.
+// Returns: IXT_OK, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_no_responders(ixt_node_t *node,
+                                    const uint8_t *subject,
+                                    size_t length,
+                                    uint64_t now_us);
+
+// Takes in an error that the server sent: what its permissions refuse fails as permissionDenied; any other has no
+// effect. Drain after it.
+//
+// words: the server's own, such as `Permissions Violation for Publish to "x"`, with whatever the client has put
+// around them; `length` bytes of UTF-8, borrowed for the call. now_us: the time.
+// Returns: IXT_OK, IXT_ERR_BAD_TEXT, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_server_error(ixt_node_t *node,
+                                   const uint8_t *words,
+                                   size_t length,
+                                   uint64_t now_us);
+
+// The server has taken all that ixt_node_poll_subscription() gave: it has answered what was sent behind them. Drain
+// after it.
+//
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_subscribed(ixt_node_t *node);
+
+// Takes the next subject to listen to, or to give up. When it gives nothing more: once the server has taken all of
+// them, ixt_node_subscribed().
+//
+// subscription: written on success; its subject is borrowed until the next call on the node, and has length 0 where
+// there is none.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_poll_subscription(ixt_node_t *node,
+                                        ixt_node_subscription_t *subscription);
+
+// Takes the next message that leaves. Ask for no more than the client takes: what is not asked for waits in the node
+// within bounds, and whoever sends too quickly waits with it.
+//
+// message: written on success; borrowed until the next call on the node; its subject has length 0 where there is
+// none.
+// Returns: IXT_OK, IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_poll_publish(ixt_node_t *node,
+                                   ixt_node_message_t *message);
+
+// All outputs of a node in one call, for where calls cost: what ixt_node_poll_local() gives, what
+// ixt_node_poll_publish() gives, packed, and what there is besides. Only subscriptions are taken one by one.
+//
+// local: room for `local_capacity` bytes for the module; 0 where none are wanted now. out: room for `capacity` bytes,
+// in which messages are packed, of at least `max_message` + IXT_NODE_OVERHEAD; it takes as many messages as surely
+// fit. messages: room for `message_capacity` messages, of which the first `drained->count` are written, as places in
+// `out`; where it is 0 none are wanted now, and `capacity` may be 0. drained: written on success.
+// Returns: IXT_OK; IXT_ERR_BUFFER_TOO_SMALL for less `capacity` than that, and nothing has changed;
+// IXT_ERR_NULL_POINTER, IXT_ERR_PANIC.
+// Threads: runs alone on this node.
+ixt_status_t ixt_node_drain(ixt_node_t *node,
+                            uint8_t *local,
+                            size_t local_capacity,
+                            uint8_t *out,
+                            size_t capacity,
+                            ixt_node_packed_t *messages,
+                            size_t message_capacity,
+                            ixt_node_drained_t *drained);
 
 // Encodes a call in one message: what a caller sends as the one message of a unary stream that it opens
 // with the same context.

@@ -11,6 +11,7 @@ use ixt_core::ErrorKind;
 use crate::connection::{ixt_connection_event_t, ixt_consumed_t};
 use crate::event::ixt_event_t;
 use crate::frame::ixt_frame_t;
+use crate::node::ixt_node_packed_t;
 use crate::span::{ixt_slice_t, ixt_span_t};
 
 macro_rules! array_in {
@@ -79,6 +80,8 @@ array_out! {
     EventsOut of ixt_event_t;
     /// Events of a connection out.
     ConnectionEventsOut of ixt_connection_event_t;
+    /// Packed messages out.
+    PackedOut of ixt_node_packed_t;
 }
 
 impl Bytes {

@@ -27,6 +27,9 @@ pub mod frame;
 pub mod guard;
 pub mod host;
 pub mod id;
+pub mod node;
+#[cfg(test)]
+mod node_border_tests;
 pub mod payload;
 pub mod sender;
 pub mod span;

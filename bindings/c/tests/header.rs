@@ -20,6 +20,7 @@ const POINTERS: &[(&str, &str)] = &[
     ("ConsumedIn", "const ixt_consumed_t *"),
     ("EventsOut", "ixt_event_t *"),
     ("ConnectionEventsOut", "ixt_connection_event_t *"),
+    ("PackedOut", "ixt_node_packed_t *"),
 ];
 
 const INTRODUCTION: &str = "\
@@ -34,7 +35,7 @@ const INTRODUCTION: &str = "\
  *   IXT_ERR_BUFFER_TOO_SMALL, `*written` holds the size that is needed, and nothing else has changed.
  * - Buffers are the caller's. What an input holds is told as places in it (ixt_span_t), and not copied. The
  *   library keeps no pointer beyond a call, and nothing that it gives but the handles (ixt_stream_t,
- *   ixt_connection_t, ixt_host_t) has to be freed.
+ *   ixt_connection_t, ixt_host_t, ixt_node_t) has to be freed.
  * - Ownership has four words. Borrowed for the call: the caller keeps it, and may do with it what it likes
  *   after the call. Borrowed until X: it is the library's, and valid until X. Transferred: the other side
  *   frees it from now on. Copied: the library has a copy of its own.
@@ -47,10 +48,13 @@ const INTRODUCTION: &str = "\
  * Link with `pkg-config --cflags --libs ixt`.
  */";
 
-const TEXT_MACRO: &str = "
+const MACROS: &str = "
 
 // Initialises an ixt_slice_t with a string literal, without its NUL: `.subject = IXT_TEXT(\"alice\")`.
-#define IXT_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}";
+#define IXT_TEXT(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+
+// The name of every queue group that a node listens in.
+#define IXT_NODE_QUEUE \"ixt\"";
 
 fn generate() -> String {
     let crate_dir = env!("CARGO_MANIFEST_DIR");
@@ -64,7 +68,7 @@ fn generate() -> String {
         sys_includes: ["stdbool.h", "stddef.h", "stdint.h"].map(Into::into).to_vec(),
         header: Some(INTRODUCTION.into()),
         documentation_style: DocumentationStyle::C99,
-        after_includes: Some(version_macros() + TEXT_MACRO),
+        after_includes: Some(version_macros() + MACROS),
         ..Config::default()
     };
     config.enumeration.prefix_with_name = false;
@@ -79,7 +83,7 @@ fn generate() -> String {
     config.export.exclude = vec!["ixt_test_panic".into()];
     config.export.include = enums(crate_dir);
     // Only pointers of `ffi.rs` lead to it.
-    let by_pointer = ["ixt_event_t", "ixt_connection_event_t", "ixt_consumed_t"];
+    let by_pointer = ["ixt_event_t", "ixt_connection_event_t", "ixt_consumed_t", "ixt_node_packed_t"];
     config.export.include.extend(by_pointer.map(Into::into));
     for (name, in_c) in POINTERS {
         config.export.exclude.push((*name).into());
@@ -228,6 +232,12 @@ fn the_combined_version_is_made_of_its_parts() {
 }
 
 #[test]
+fn the_queue_group_is_the_nodes() {
+    let line = format!("#define IXT_NODE_QUEUE \"{}\"\n", ixt_host::node::Subscription::QUEUE);
+    assert!(generate().contains(&line), "no line `{}` in ixt.h", line.trim());
+}
+
+#[test]
 fn every_function_says_what_it_owns_returns_and_which_threads_may_call() {
     let header = generate();
     let mut comment = String::new();
@@ -252,7 +262,8 @@ fn every_function_says_what_it_owns_returns_and_which_threads_may_call() {
                 "no word on what it returns: {declaration}"
             );
             // Handles that stay the caller's need no word; they say in their type who may use them.
-            let handles = ["ixt_stream_t *", "ixt_sender_t *", "ixt_connection_t *", "ixt_host_t *"];
+            let handles =
+                ["ixt_stream_t *", "ixt_sender_t *", "ixt_connection_t *", "ixt_host_t *", "ixt_node_t *"];
             let handle: usize = handles.iter().map(|handle| declaration.matches(handle).count()).sum();
             let pointers = declaration.matches('*').count() - handle;
             let words = ["orrowed", "ransferred", "opied", "written", "as for", "As ixt_"];
@@ -272,7 +283,7 @@ fn unsafe_code_stands_in_one_file() {
             let code = line.split("//").next().unwrap_or_default();
             code.contains("unsafe") && !code.contains("unsafe(no_mangle)") && !code.contains("unsafe_")
         });
-        let borders = ["ffi.rs", "border_tests.rs", "connection_border_tests.rs"];
+        let borders = ["ffi.rs", "border_tests.rs", "connection_border_tests.rs", "node_border_tests.rs"];
         let is_the_border = borders.iter().any(|border| path.ends_with(border));
         assert!(!has || is_the_border, "{} has unsafe code", path.display());
     }
