@@ -88,7 +88,7 @@ func WithToken(token []byte) ModuleOption {
 	return func(o *moduleOptions) { o.token = append([]byte(nil), token...) }
 }
 
-// WithTLS sets how tls:// URLs are dialled.
+// WithTLS sets how tls:// URLs are dialled, and what other transports do where their server demands TLS.
 func WithTLS(config *tls.Config) ModuleOption { return func(o *moduleOptions) { o.tls = config } }
 
 // WithDialer sets what makes connections, in the place of URLs.
@@ -155,7 +155,7 @@ func NewModule(name string, options ...ModuleOption) *Module {
 		m.o.clock = newWallClock()
 	}
 	if m.o.dial == nil {
-		m.o.dial = dialURL(m.o.tls, dialTimeout)
+		m.o.dial = dialURL(DialSettings{Module: name, TLS: m.o.tls}, dialTimeout)
 	}
 	if m.o.logger == nil {
 		m.o.logger = slog.Default()
@@ -235,9 +235,10 @@ func (m *Module) HandleReply(handler Handler) { m.reply = m.around(handler) }
 // Subscribe serves broadcasts of a topic. Nobody gets the handler's answers.
 func (m *Module) Subscribe(topic string, handler Handler) { m.topics[topic] = m.around(handler) }
 
-// Serve connects to the host at a URL (unix:///path/to.sock, tcp://host:port, tls://host:port), announces the
-// module and serves until ctx is done, [Module.Stop] is called, or the host refuses the module. A connection
-// that is lost is made again, with backoff. When ctx is done the module stops as by Stop, with its grace.
+// Serve connects to the host at a URL (unix:///path/to.sock, tcp://host:port, tls://host:port, and what
+// [RegisterDialer] was given), announces the module and serves until ctx is done, [Module.Stop] is called, or the
+// host refuses the module. A connection that is lost is made again, with backoff. When ctx is done the module
+// stops as by Stop, with its grace.
 //
 // It gives nil after a stop, and the refusal otherwise, such as [CodePermissionDenied].
 func (m *Module) Serve(ctx context.Context, url string) error {

@@ -19,7 +19,7 @@ func TestADialGivesUpOnASilentPeer(t *testing.T) {
 	// So that the test ends without the limit too.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	dial := dialURL(&tls.Config{InsecureSkipVerify: true}, 50*time.Millisecond)
+	dial := dialURL(DialSettings{TLS: &tls.Config{InsecureSkipVerify: true}}, 50*time.Millisecond)
 	transport, err := dial(ctx, "tls://"+listener.Addr().String())
 	if err == nil {
 		_ = transport.Close()

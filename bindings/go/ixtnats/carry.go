@@ -1,0 +1,143 @@
+package ixtnats
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	sdk "github.com/h-dv/ixt/bindings/go"
+)
+
+const (
+	// mostSubjects is how many subjects are kept as texts.
+	mostSubjects = 1024
+	// helloTime is how long the hello of a caller may take that comes too late.
+	helloTime = 50 * time.Millisecond
+)
+
+// carry is the carrier: it makes subscriptions and publishes, until the pipe has ended. Only it calls the client, in
+// which a call may wait for a server that does not read; what leaves meanwhile waits in the node.
+func (p *pipe) carry() {
+	defer close(p.carried)
+	listening, subjects := map[string]*nats.Subscription{}, map[string]string{}
+	for range p.work {
+		for p.carryOnce(listening, subjects) {
+		}
+		if p.isLeft() {
+			break
+		}
+	}
+	p.leave(listening, subjects)
+}
+
+// carryOnce does what there is to do, and says whether there may be more.
+func (p *pipe) carryOnce(listening map[string]*nats.Subscription, subjects map[string]string) bool {
+	p.mu.Lock()
+	var changes []sdk.NodeSubscription
+	if p.listens {
+		p.listens = false
+		for change, ok := p.node.PollSubscription(); ok; change, ok = p.node.PollSubscription() {
+			changes = append(changes, change)
+		}
+	}
+	count := p.count
+	p.mu.Unlock()
+	if len(changes) > 0 && p.subscribe(listening, changes) {
+		p.do(p.node.Subscribed)
+	}
+	for i := range count {
+		subject, reply, payload := p.node.Message(i)
+		known, ok := subjects[string(subject)]
+		if !ok {
+			if len(subjects) == mostSubjects {
+				clear(subjects)
+			}
+			known = string(subject)
+			subjects[known] = known
+		}
+		// One that cannot be published is missed by its reader.
+		if len(reply) > 0 {
+			_ = p.nc.PublishRequest(known, string(reply), payload)
+		} else {
+			_ = p.nc.Publish(known, payload)
+		}
+	}
+	if count > 0 {
+		p.do(func() { p.count = 0 })
+	}
+	return count > 0 || len(changes) > 0
+}
+
+// subscribe makes subscriptions, and says whether the server has taken them.
+func (p *pipe) subscribe(listening map[string]*nats.Subscription, changes []sdk.NodeSubscription) bool {
+	for _, change := range changes {
+		switch {
+		case !change.IsWanted:
+			if subscription := listening[change.Subject]; subscription != nil {
+				// What is on its way still arrives.
+				_ = subscription.Drain()
+				delete(listening, change.Subject)
+			}
+		case change.IsShared:
+			listening[change.Subject], _ = p.nc.ChanQueueSubscribe(change.Subject, sdk.NodeQueue, p.came)
+		default:
+			listening[change.Subject], _ = p.nc.ChanSubscribe(change.Subject, p.came)
+		}
+	}
+	// A client that is not connected subscribes when it is again.
+	for p.nc.FlushTimeout(lease) != nil {
+		if p.isLeft() {
+			return false
+		}
+		time.Sleep(reconnectWait)
+	}
+	// The server's refusal of a subscription stands before its answer, but is told by another goroutine.
+	if err := p.nc.LastError(); err != nil {
+		p.do(func() { p.node.ServerError(err.Error()) })
+	}
+	return true
+}
+
+// isLeft says that there is nobody to carry for, or nobody who carries.
+func (p *pipe) isLeft() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed || p.lost
+}
+
+// leave ends the client, once the others have been told.
+func (p *pipe) leave(listening map[string]*nats.Subscription, subjects map[string]string) {
+	if p.isUp() {
+		p.refuse(listening, subjects)
+		p.do(p.node.LocalEnded)
+		p.refuse(listening, subjects)
+		_ = p.nc.FlushTimeout(closeTime)
+	}
+	p.nc.Close()
+}
+
+// refuse sees to new streams that the server has sent before it knew that they are not wanted any more: nobody else has
+// them. A caller that is not known yet says hello before it is answered.
+func (p *pipe) refuse(listening map[string]*nats.Subscription, subjects map[string]string) {
+	for p.carryOnce(listening, subjects) {
+	}
+	for len(p.came) > 0 {
+		for late := true; late; {
+			select {
+			case message := <-p.came:
+				p.take(message)
+			case <-time.After(helloTime):
+				late = false
+			}
+			p.do(func() {})
+			for p.carryOnce(listening, subjects) {
+			}
+		}
+	}
+}
+
+func (p *pipe) isUp() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.up
+}
