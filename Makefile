@@ -141,7 +141,7 @@ test-c: clib | $(COUNTS)
 test-python: wheel nats | $(COUNTS)
 	$(PY) -m pytest bindings/python/tests 2>&1 | tee $(COUNTS)/python.log
 
-test-go: clib | $(COUNTS)
+test-go: clib nats | $(COUNTS)
 	bindings/go/test.sh 2>&1 | tee $(COUNTS)/go.log | grep -vE '^(=== |    --- PASS|--- PASS|PASS$$)'
 
 test-kotlin: toolchain-test | $(COUNTS)

@@ -21,3 +21,5 @@ run go test -count=1 -run '^TestReplay$' -tags ixt_source .
 run env GODEBUG=cgocheck=1 go test -count=1 -short -tags ixtdebug . ./sdktest
 (cd capnp && run go test -count=1 ./...)
 (cd ixtotel && run go test -count=1 ./...)
+# With a real server: NATS_SERVER, or what `make nats` built.
+(cd ixtnats && run go test -count=1 -race ./...)

@@ -9,21 +9,23 @@ import (
 	sdk "github.com/h-dv/ixt/bindings/go"
 )
 
-// address is what a URL says. It is a [net.Addr], without the password.
+// address is what a URL says. It is a [net.Addr] of the servers alone: who connects is not shown.
 type address struct {
 	// servers are nats://host:port.
-	servers        []string
-	user, password string
+	servers []string
+	// A user, or a token: a user without a password.
+	user, password, token string
 	// creds is a file.
 	creds string
-	shown string
 }
 
 // Network is "nats".
 func (a *address) Network() string { return "nats" }
 
-// String is the URL, without the password.
-func (a *address) String() string { return a.shown }
+// String is the URL, without user, password and credentials.
+func (a *address) String() string {
+	return "nats://" + strings.ReplaceAll(strings.Join(a.servers, ","), "nats://", "")
+}
 
 // parse reads nats://[user[:password]@]host[:port][,host[:port]…][?creds=FILE]. By the rules of package url several
 // hosts are no URL.
@@ -33,35 +35,35 @@ func parse(text string) (*address, error) {
 	if !found || strings.ContainsAny(rest, "# \t\r\n") {
 		return nil, wrong
 	}
-	rest, query, _ := strings.Cut(rest, "?")
-	a := &address{shown: "nats://"}
+	rest, query, asks := strings.Cut(rest, "?")
+	a := &address{}
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		user, password, _ := strings.Cut(rest[:at], ":")
+		user, password, both := strings.Cut(rest[:at], ":")
 		var err, err2 error
 		a.user, err = url.PathUnescape(user)
 		a.password, err2 = url.PathUnescape(password)
 		if err != nil || err2 != nil || a.user == "" {
 			return nil, wrong
 		}
+		if !both {
+			a.user, a.token = "", a.user
+		}
 		rest = rest[at+1:]
-		a.shown += user + "@"
 	}
-	rest = strings.TrimSuffix(rest, "/")
-	for _, host := range strings.Split(rest, ",") {
+	for _, host := range strings.Split(strings.TrimRight(rest, "/"), ",") {
 		server, ok := server(host)
 		if !ok {
 			return nil, wrong
 		}
 		a.servers = append(a.servers, "nats://"+server)
 	}
-	a.shown += rest
-	if query != "" {
-		values, err := url.ParseQuery(query)
-		if err != nil || len(values) != 1 || len(values["creds"]) != 1 || values["creds"][0] == "" {
+	if asks {
+		file, found := strings.CutPrefix(query, "creds=")
+		creds, err := url.PathUnescape(file)
+		if !found || err != nil || creds == "" || strings.Contains(file, "&") {
 			return nil, wrong
 		}
-		a.creds = values["creds"][0]
-		a.shown += "?" + query
+		a.creds = creds
 	}
 	return a, nil
 }

@@ -117,23 +117,28 @@ func (p *pipe) leave(listening map[string]*nats.Subscription, subjects map[strin
 }
 
 // refuse sees to new streams that the server has sent before it knew that they are not wanted any more: nobody else has
-// them. A caller that is not known yet says hello before it is answered.
+// them. A caller that is not known yet says hello before it is answered, so it ends when nothing comes any more.
 func (p *pipe) refuse(listening map[string]*nats.Subscription, subjects map[string]string) {
-	for p.carryOnce(listening, subjects) {
-	}
-	for len(p.came) > 0 {
-		for late := true; late; {
-			select {
-			case message := <-p.came:
-				p.take(message)
-			case <-time.After(helloTime):
-				late = false
-			}
-			p.do(func() {})
-			for p.carryOnce(listening, subjects) {
-			}
+	for late := time.Now().Add(closeTime / 4); ; {
+		for p.carryOnce(listening, subjects) {
 		}
+		quiet := helloTime - time.Since(p.lastTaken())
+		if (quiet <= 0 && len(p.came) == 0) || time.Now().After(late) {
+			return
+		}
+		select {
+		case message := <-p.came:
+			p.take(message)
+		case <-time.After(quiet):
+		}
+		p.do(func() {}) // of what the reader took as well
 	}
+}
+
+func (p *pipe) lastTaken() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
 }
 
 func (p *pipe) isUp() bool {

@@ -3,8 +3,8 @@
 //	import _ "github.com/h-dv/ixt/bindings/go/ixtnats"
 //
 // after which a URL nats://[user[:password]@]host[:port][,host[:port]…][?creds=FILE] may stand wherever that of a host
-// does. Port 4222 is the usual one; user and password are told to every server; creds is a file of NATS credentials.
-// Where a server demands TLS, [sdk.WithTLS] says how, and the system's roots are trusted otherwise.
+// does. Port 4222 is the usual one; user and password are told to every server, and a user without a password is a token;
+// creds is a file of NATS credentials. Where a server demands TLS, [sdk.WithTLS] says how, and the system's roots are trusted otherwise.
 package ixtnats
 
 import (
@@ -55,7 +55,7 @@ const (
 // dial makes one client and one node.
 func dial(ctx context.Context, at *address, settings sdk.DialSettings, options []nats.Option) (io.ReadWriteCloser, error) {
 	o := nats.GetDefaultOptions()
-	o.Servers, o.User, o.Password = at.servers, at.user, at.password
+	o.Servers, o.User, o.Password, o.Token = at.servers, at.user, at.password, at.token
 	o.Name = "ixt " + settings.Module
 	o.TLSConfig = settings.TLS
 	o.PingInterval, o.MaxPingsOut, o.FlusherTimeout = pingInterval, 2, lease

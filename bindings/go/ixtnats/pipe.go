@@ -39,6 +39,8 @@ type pipe struct {
 	// timer fires at wake; zero for never.
 	timer *time.Timer
 	wake  time.Time
+	// taken is when something of the server was taken in.
+	taken time.Time
 	// patience ends the pipe of a client that does not connect again.
 	patience *time.Timer
 	// over says that nothing more comes for the module, lost that the client is given up, closed that the module has
@@ -236,6 +238,7 @@ func (p *pipe) read(b []byte) (int, error) {
 func (p *pipe) take(message *nats.Msg) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.taken = time.Now()
 	for taken := 1; ; taken++ {
 		if len(message.Data) == 0 && message.Header != nil && message.Header.Get("Status") == "503" {
 			p.node.NoResponders(message.Subject)

@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	sdk "github.com/h-dv/ixt/bindings/go"
+	_ "github.com/h-dv/ixt/bindings/go/ixtnats" // nats:// in the place of a host
 )
 
 func main() {

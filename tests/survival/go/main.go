@@ -15,6 +15,7 @@ import (
 	"time"
 
 	sdk "github.com/h-dv/ixt/bindings/go"
+	_ "github.com/h-dv/ixt/bindings/go/ixtnats" // nats:// in the place of a host
 )
 
 func main() {
