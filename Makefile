@@ -38,7 +38,7 @@ toolchain:
 
 # What the tests of all languages need beyond it, said before anything is built.
 toolchain-test: toolchain
-	@tools/toolchain.sh java maven ruby openssl
+	@tools/toolchain.sh java maven ruby openssl libnats
 
 build: toolchain core clib wheel relay ## the command, the C libraries, .venv with the wheel, the relay's hops
 
@@ -91,9 +91,9 @@ system: clib
 	examples/module/c/build.sh $(BUILD)/module-c
 	cd examples/system/go && go build -o $(CURDIR)/$(BUILD)/system-go .
 
-# The program in C brings OpenSSL's TLS along.
+# The program in C brings OpenSSL's TLS along, and a client of NATS.
 matrix: clib
-	@tools/toolchain.sh openssl
+	@tools/toolchain.sh openssl libnats
 	@mkdir -p $(BUILD)
 	tests/matrix/c/build.sh $(BUILD)/matrix-c
 	cd tests/matrix/go && go build -o $(CURDIR)/$(BUILD)/matrix-go .

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Says clearly which tool a recipe needs and the machine lacks; nothing is installed here.
-# usage: tools/toolchain.sh TOOL...   (rust go python c pkg-config openssl java maven ruby capnp valgrind)
+# usage: tools/toolchain.sh TOOL...   (rust go python c pkg-config openssl libnats java maven ruby capnp valgrind)
 missing=0
 
 lack() {
@@ -41,6 +41,11 @@ for tool in "$@"; do
         ;;
     openssl)
         pkg-config --exists openssl || lack "OpenSSL's headers" "Debian: apt-get install libssl-dev"
+        ;;
+    libnats)
+        have=$(pkg-config --modversion libnats 2>/dev/null)
+        [ -n "$have" ] && at_least "$have" 3.0 ||
+            lack "libnats 3.0 or later (found: ${have:-none})" "Debian: apt-get install libnats-dev"
         ;;
     java)
         have=$(javac -version 2>&1 | sed -n 's/^javac //p')

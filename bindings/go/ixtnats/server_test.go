@@ -1,7 +1,6 @@
 package ixtnats_test
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -94,6 +93,6 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func within(t *testing.T, began time.Time, most time.Duration, what string) {
 	t.Helper()
 	if took := time.Since(began); took > most {
-		t.Error(fmt.Sprintf("%s took %v", what, took))
+		t.Errorf("%s took %v", what, took)
 	}
 }

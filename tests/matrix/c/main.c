@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "loop.h"
+#include "nats.h"
 #include "tls.h"
 
 /* -- serving ------------------------------------------------------------------------------------------------- */
@@ -272,7 +273,9 @@ int main(int argc, char **argv) {
     if (!serves && !(argc == 5 && strcmp(argv[1], "call") == 0)) {
         die("usage", "serve URL ROOTS | call URL ROOTS PROVIDER");
     }
-    pipe_t pipe = strcmp(argv[3], "-") == 0 ? pipe_unix(argv[2]) : pipe_tls(argv[2], argv[3]);
+    pipe_t pipe = strncmp(argv[2], "nats://", 7) == 0 ? pipe_nats(argv[2], argv[3])
+                  : strcmp(argv[3], "-") == 0         ? pipe_unix(argv[2])
+                                                      : pipe_tls(argv[2], argv[3]);
     if (serves) {
         static const module_t module = {.name = "c", .services = services, .service_count = 5};
         return loop_run(&module, &pipe);
