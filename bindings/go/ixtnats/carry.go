@@ -15,23 +15,23 @@ const (
 	helloTime = 50 * time.Millisecond
 )
 
-// carry is the carrier: it makes subscriptions and publishes, until the pipe has ended. Only it calls the client, in
-// which a call may wait for a server that does not read; what leaves meanwhile waits in the node.
+// carry is the carrier: it makes subscriptions and publishes, until the pipe has ended. It makes the calls of the client
+// that may wait, for a server that does not read; what leaves meanwhile waits in the node.
 func (p *pipe) carry() {
 	defer close(p.carried)
-	listening, subjects := map[string]*nats.Subscription{}, map[string]string{}
+	listening := map[string]*nats.Subscription{}
 	for range p.work {
-		for p.carryOnce(listening, subjects) {
+		for p.carryOnce(listening) {
 		}
 		if p.isLeft() {
 			break
 		}
 	}
-	p.leave(listening, subjects)
+	p.leave(listening)
 }
 
 // carryOnce does what there is to do, and says whether there may be more.
-func (p *pipe) carryOnce(listening map[string]*nats.Subscription, subjects map[string]string) bool {
+func (p *pipe) carryOnce(listening map[string]*nats.Subscription) bool {
 	p.mu.Lock()
 	var changes []sdk.NodeSubscription
 	if p.listens {
@@ -40,20 +40,33 @@ func (p *pipe) carryOnce(listening map[string]*nats.Subscription, subjects map[s
 			changes = append(changes, change)
 		}
 	}
-	count := p.count
+	count := 0
+	if !p.busy {
+		count = p.count
+		p.busy = count > 0
+	}
 	p.mu.Unlock()
 	if len(changes) > 0 && p.subscribe(listening, changes) {
 		p.do(p.node.Subscribed)
 	}
+	if count > 0 {
+		p.publish(count)
+		p.do(func() { p.busy, p.count = false, 0 })
+	}
+	return count > 0 || len(changes) > 0
+}
+
+// publish hands the node's messages to the client. Who calls it has said that he is busy, and does not hold the lock.
+func (p *pipe) publish(count int) {
 	for i := range count {
 		subject, reply, payload := p.node.Message(i)
-		known, ok := subjects[string(subject)]
+		known, ok := p.subjects[string(subject)]
 		if !ok {
-			if len(subjects) == mostSubjects {
-				clear(subjects)
+			if len(p.subjects) == mostSubjects {
+				clear(p.subjects)
 			}
 			known = string(subject)
-			subjects[known] = known
+			p.subjects[known] = known
 		}
 		// One that cannot be published is missed by its reader.
 		if len(reply) > 0 {
@@ -62,10 +75,6 @@ func (p *pipe) carryOnce(listening map[string]*nats.Subscription, subjects map[s
 			_ = p.nc.Publish(known, payload)
 		}
 	}
-	if count > 0 {
-		p.do(func() { p.count = 0 })
-	}
-	return count > 0 || len(changes) > 0
 }
 
 // subscribe makes subscriptions, and says whether the server has taken them.
@@ -106,11 +115,11 @@ func (p *pipe) isLeft() bool {
 }
 
 // leave ends the client, once the others have been told.
-func (p *pipe) leave(listening map[string]*nats.Subscription, subjects map[string]string) {
+func (p *pipe) leave(listening map[string]*nats.Subscription) {
 	if p.isUp() {
-		p.refuse(listening, subjects)
+		p.refuse(listening)
 		p.do(p.node.LocalEnded)
-		p.refuse(listening, subjects)
+		p.refuse(listening)
 		_ = p.nc.FlushTimeout(closeTime)
 	}
 	p.nc.Close()
@@ -118,27 +127,29 @@ func (p *pipe) leave(listening map[string]*nats.Subscription, subjects map[strin
 
 // refuse sees to new streams that the server has sent before it knew that they are not wanted any more: nobody else has
 // them. A caller that is not known yet says hello before it is answered, so it ends when nothing comes any more.
-func (p *pipe) refuse(listening map[string]*nats.Subscription, subjects map[string]string) {
+func (p *pipe) refuse(listening map[string]*nats.Subscription) {
 	for late := time.Now().Add(closeTime / 4); ; {
-		for p.carryOnce(listening, subjects) {
+		for p.carryOnce(listening) {
 		}
-		quiet := helloTime - time.Since(p.lastTaken())
-		if (quiet <= 0 && len(p.came) == 0) || time.Now().After(late) {
+		taken, busy := p.lastTaken()
+		quiet := helloTime - time.Since(taken)
+		if (quiet <= 0 && !busy && len(p.came) == 0) || time.Now().After(late) {
 			return
 		}
 		select {
 		case message := <-p.came:
 			p.take(message)
-		case <-time.After(quiet):
+		case <-time.After(max(quiet, time.Millisecond)):
 		}
 		p.do(func() {}) // of what the reader took as well
 	}
 }
 
-func (p *pipe) lastTaken() time.Time {
+// lastTaken is when something of the server was taken in, and whether a write publishes just now.
+func (p *pipe) lastTaken() (at time.Time, busy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.taken
+	return p.taken, p.busy
 }
 
 func (p *pipe) isUp() bool {

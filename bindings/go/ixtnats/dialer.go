@@ -13,6 +13,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -108,7 +109,9 @@ type sockets struct {
 
 	mu   sync.Mutex
 	conn net.Conn
-	err  error
+	// writing counts writes that have not returned.
+	writing atomic.Int32
+	err     error
 	// connected says that ctx, which is for the first connection alone, holds no longer.
 	connected bool
 	closed    bool
@@ -133,10 +136,34 @@ func (s *sockets) Dial(network, host string) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.err = conn, err
-	if err == nil && s.closed {
+	if err != nil {
+		return nil, err
+	}
+	if s.closed {
 		_ = conn.Close()
 	}
-	return conn, err
+	return &socket{conn, s}, nil
+}
+
+// areWriting says whether the client is writing right now, which may last for as long as the server does not read.
+func (s *sockets) areWriting() bool { return s.writing.Load() > 0 }
+
+// socket counts its writes.
+type socket struct {
+	net.Conn
+	of *sockets
+}
+
+func (s *socket) Write(b []byte) (int, error) {
+	s.of.writing.Add(1)
+	defer s.of.writing.Add(-1)
+	return s.Conn.Write(b)
+}
+
+// SkipTLSHandshake is what the client asks of a dialer that may bring TLS itself.
+func (s *sockets) SkipTLSHandshake() bool {
+	own, ok := s.next.(interface{ SkipTLSHandshake() bool })
+	return ok && own.SkipTLSHandshake()
 }
 
 // close ends whatever waits for the socket, and those to come.

@@ -70,7 +70,7 @@ func echo(name string, options ...sdk.ModuleOption) *sdk.Module {
 }
 
 // serve has a module serve until the test ends, or what is given is called.
-func serve(t *testing.T, m *sdk.Module, url string) (stop func()) {
+func serve(t testing.TB, m *sdk.Module, url string) (stop func()) {
 	t.Helper()
 	served := make(chan error, 1)
 	go func() { served <- m.Serve(context.Background(), url) }()
@@ -89,7 +89,7 @@ func serve(t *testing.T, m *sdk.Module, url string) (stop func()) {
 	return once
 }
 
-func dial(t *testing.T, url, name string, options ...sdk.ModuleOption) *sdk.Client {
+func dial(t testing.TB, url, name string, options ...sdk.ModuleOption) *sdk.Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -196,6 +196,23 @@ func TestTwoProvidersShare(t *testing.T) {
 	}
 	if served["one"] < 20 || served["two"] < 20 {
 		t.Error(served)
+	}
+}
+
+// Its own service is that of another one, or nobody's.
+func TestAModuleDoesNotAnswerItself(t *testing.T) {
+	s := newServer(t, "")
+	one := echo("one")
+	serve(t, one, s.url())
+	ctx := limited(t)
+	if name, err := one.Client().Unary(ctx, "name", nil); !errors.Is(err, sdk.CodeNotFound) {
+		t.Error(string(name), err)
+	}
+	serve(t, echo("two"), s.url())
+	for range 20 {
+		if name, err := one.Client().Unary(ctx, "name", nil); string(name) != "two" || err != nil {
+			t.Error(string(name), err)
+		}
 	}
 }
 
@@ -374,12 +391,12 @@ func TestAServerThatStandsStill(t *testing.T) {
 	s.signal(syscall.SIGSTOP)
 	defer s.signal(syscall.SIGCONT)
 	var all sync.WaitGroup
-	for range 40 {
+	for size := range 40 {
 		all.Go(func() {
 			short, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 			defer cancel()
 			began := time.Now()
-			if _, err := client.Unary(short, "echo", make([]byte, 1<<20)); err == nil {
+			if _, err := client.Unary(short, "echo", make([]byte, size<<15)); err == nil {
 				t.Error("answered by nobody")
 			}
 			within(t, began, 1500*time.Millisecond, "a call with a deadline of 0.5 s")
@@ -389,6 +406,37 @@ func TestAServerThatStandsStill(t *testing.T) {
 	began := time.Now()
 	client.Close()
 	within(t, began, 5*time.Second, "leaving")
+}
+
+// narrow has sockets hold little that was not read.
+type narrow struct{}
+
+func (narrow) Dial(network, address string) (net.Conn, error) {
+	conn, err := net.Dial(network, address)
+	if socket, ok := conn.(*net.TCPConn); ok {
+		_ = socket.SetWriteBuffer(4 << 10)
+	}
+	return conn, err
+}
+
+// The same for small calls, which are published by who makes them: until the sockets hold no more.
+func TestAServerThatStandsStillForSmallCalls(t *testing.T) {
+	s := newServer(t, "")
+	serve(t, echo("provider"), s.url())
+	narrow := sdk.WithDialer(ixtnats.Dialer(nats.SetCustomDialer(narrow{})))
+	client, ctx := dial(t, s.url(), "caller", narrow), limited(t)
+	if _, err := client.Unary(ctx, "echo", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.signal(syscall.SIGSTOP)
+	defer s.signal(syscall.SIGCONT)
+	for range 600 { // one after the other: each is written by its own goroutine
+		short, cancel := context.WithTimeout(ctx, 3*time.Millisecond)
+		began := time.Now()
+		_, _ = client.Unary(short, "echo", make([]byte, 3000))
+		within(t, began, time.Second, "a call with a deadline of 3 ms")
+		cancel()
+	}
 }
 
 func TestPermissions(t *testing.T) {

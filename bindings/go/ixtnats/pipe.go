@@ -30,8 +30,11 @@ type pipe struct {
 	node *sdk.Node
 	// unread is what a write or the time has made for the module, in spare.
 	unread, spare []byte
-	// count is how many of the node's messages the carrier has to publish.
-	count int
+	// count is how many of the node's messages are to be published; busy says that somebody is about it, who alone uses
+	// subjects.
+	count    int
+	busy     bool
+	subjects map[string]string
 	// listens says that there are subscriptions to make.
 	listens bool
 	// up says that the client is connected.
@@ -54,6 +57,8 @@ const (
 	mostCame = 1 << 16
 	// mostTaken is how many messages are handed over before the module reads again.
 	mostTaken = 64
+	// quickSize is how much a write may bring that is published at once: far less than the client writes by itself.
+	quickSize = 4 << 10
 	// spareSize is for what writes make for the module: mostly nothing.
 	spareSize = 4 << 10
 	// closeTime is how long the last words may take.
@@ -64,6 +69,7 @@ func newPipe(sockets *sockets) *pipe {
 	return &pipe{
 		sockets: sockets, came: make(chan *nats.Msg, mostCame), news: make(chan struct{}, 1),
 		work: make(chan struct{}, 1), carried: make(chan struct{}), spare: make([]byte, spareSize),
+		subjects: map[string]string{},
 	}
 }
 
@@ -122,6 +128,7 @@ func (p *pipe) do(what func()) {
 	}
 	what()
 	p.settle()
+	p.hand()
 }
 
 // disconnected waits for the client to connect again, for as long as others wait for this node.
@@ -159,15 +166,12 @@ func poke(who chan struct{}) {
 	}
 }
 
-// drain takes what the node has: into b what the module is to read; what is to be published, unless the carrier is about
-// that, or cannot. It gives how much there is to read.
+// drain takes what the node has: into b what the module is to read; what is to be published, unless somebody is about
+// that already, or cannot. It gives how much there is to read.
 func (p *pipe) drain(b []byte) int {
 	out := p.node.Drain(b, p.count == 0 && p.up)
-	if out.Messages > 0 || out.HasSubscription {
-		p.count = max(p.count, out.Messages)
-		p.listens = out.HasSubscription
-		poke(p.work)
-	}
+	p.count += out.Messages
+	p.listens = out.HasSubscription
 	if !out.Timeout.IsZero() && (p.wake.IsZero() || out.Timeout.Before(p.wake)) && !p.closed {
 		p.wake = out.Timeout
 		if p.timer == nil {
@@ -180,6 +184,13 @@ func (p *pipe) drain(b []byte) int {
 		p.end()
 	}
 	return out.Local
+}
+
+// hand has the carrier do what there is to do.
+func (p *pipe) hand() {
+	if p.listens || (p.count > 0 && !p.busy) {
+		poke(p.work)
+	}
 }
 
 // settle follows everything that is done to the node but by the reader, who then reads what there is for it.
@@ -228,6 +239,7 @@ func (p *pipe) read(b []byte) (int, error) {
 		return n, nil
 	}
 	n := p.drain(b)
+	p.hand()
 	if n == 0 && p.over {
 		return 0, io.EOF
 	}
@@ -256,7 +268,8 @@ func (p *pipe) take(message *nats.Msg) {
 	}
 }
 
-// Write hands over what the module wrote. It does not wait.
+// Write hands over what the module wrote. It does not wait: what it leads to is published here, which wakes nobody, only
+// where the client takes it at once.
 func (p *pipe) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -265,6 +278,15 @@ func (p *pipe) Write(b []byte) (int, error) {
 	}
 	p.node.ReadLocal(b)
 	p.settle()
+	if count := p.count; count > 0 && !p.busy && len(b) <= quickSize && !p.listens && !p.sockets.areWriting() {
+		p.busy = true
+		p.mu.Unlock()
+		p.publish(count)
+		p.mu.Lock()
+		p.busy, p.count = false, 0
+		p.settle()
+	}
+	p.hand()
 	return len(b), nil
 }
 

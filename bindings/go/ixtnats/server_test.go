@@ -11,7 +11,7 @@ import (
 
 // server is a nats-server as a process, which is killed and started again on its port.
 type server struct {
-	t       *testing.T
+	t       testing.TB
 	program string
 	address string
 	config  string
@@ -19,7 +19,7 @@ type server struct {
 }
 
 // newServer starts one; what is added to its configuration is config.
-func newServer(t *testing.T, config string) *server {
+func newServer(t testing.TB, config string) *server {
 	t.Helper()
 	program := os.Getenv("NATS_SERVER")
 	if program == "" {
@@ -80,7 +80,7 @@ func (s *server) kill() {
 	}
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for late := time.Now().Add(20 * time.Second); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(late) {
@@ -90,7 +90,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // within fails where something took longer.
-func within(t *testing.T, began time.Time, most time.Duration, what string) {
+func within(t testing.TB, began time.Time, most time.Duration, what string) {
 	t.Helper()
 	if took := time.Since(began); took > most {
 		t.Errorf("%s took %v", what, took)
