@@ -108,6 +108,10 @@ impl Links {
         ids
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().flatten()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.links.len()
     }

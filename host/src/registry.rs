@@ -136,6 +136,15 @@ impl Registry {
         self.endpoints.get(name).copied()
     }
 
+    /// Services and topics of which somebody is there.
+    pub(crate) fn names(&self) -> usize {
+        self.services.len() + self.topics.len()
+    }
+
+    pub(crate) fn endpoints(&self) -> usize {
+        self.endpoints.len()
+    }
+
     pub(crate) fn endpoints_of(&self, link: LinkId) -> usize {
         self.endpoints.values().filter(|other| **other == link).count()
     }

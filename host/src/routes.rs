@@ -141,6 +141,11 @@ impl Routes {
         self.routes.len()
     }
 
+    /// Entries of all indexes.
+    pub(crate) fn indexed(&self) -> usize {
+        self.spans.len() + self.ids.len() + self.between.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.values()
     }

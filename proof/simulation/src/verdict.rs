@@ -1,0 +1,212 @@
+//! Whether the way in which a stream has ended has a cause (specifications 23 and 25, "What dies").
+
+use ixt_core::flow::{By, Outcome};
+use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};
+
+use crate::invariant::Invariant;
+use crate::ledger::{CallId, Did, Goal, OPENER, RESPONDER};
+use crate::world::World;
+
+/// What does not hold, and what was seen.
+pub(crate) type Verdict = Result<(), (Invariant, String)>;
+
+/// Timers go by milliseconds.
+const DEADLINE_SLACK_US: u64 = 2000;
+
+impl World {
+    /// An end is over: is that right?
+    pub(crate) fn judge(&self, call: CallId, side: usize) -> Verdict {
+        let found = &self.ledger.calls[call];
+        let (own, other) = (&found.ends[side], &found.ends[1 - side]);
+        let Some(outcome) = &own.outcome else { return Ok(()) };
+        let said = |why: &str| {
+            let who = if side == OPENER { "caller" } else { "provider" };
+            format!(
+                "call {call} {:?} to {:?}, {who}: {outcome:?}: {why}\n    {found:?}",
+                found.kind, found.goal
+            )
+        };
+        // A bidi stream is over for its application with its own close, and what waits leaves later.
+        let is_bidi = found.kind == InteractionKind::BidiStream;
+        if side == OPENER
+            && let Some(deadline_ms) = found.deadline_ms
+            && own.did.is_none()
+            && !(is_bidi && matches!(outcome, Outcome::Completed(_)))
+            && own.ended_us.is_some_and(|ended_us| ended_us > deadline_ms * 1000 + DEADLINE_SLACK_US)
+        {
+            return Err((Invariant::Deadline, said("the deadline has long passed")));
+        }
+        let cause = match outcome {
+            Outcome::Completed(reason) => {
+                self.completed(call, side, *reason).map_err(|(what, why)| (what, said(why)))?;
+                true
+            }
+            Outcome::Failed(failure) if failure.by == By::Local => {
+                own.did == Some(Did::Fail(failure.code))
+                    || (failure.code == StreamErrorCode::Unavailable
+                        && self.session_ends(own.module, own.session))
+            }
+            Outcome::Failed(failure) => {
+                (other.has_begun && other.did == Some(Did::Fail(failure.code)))
+                    || self.station_may_fail(call, side, failure.code)
+            }
+            Outcome::Cancelled(cancel) if cancel.by == By::Local => {
+                own.did == Some(Did::Cancel(cancel.reason))
+                    || self.deadline_may_cancel(call, cancel.reason)
+                    || (cancel.reason == CancelReason::Shutdown
+                        && self.has_gone_away(own.module, own.session))
+            }
+            Outcome::Cancelled(cancel) => {
+                (other.did == Some(Did::Cancel(cancel.reason)))
+                    || self.deadline_may_cancel(call, cancel.reason)
+                    || match cancel.reason {
+                        CancelReason::ConsumerGone => side == RESPONDER && !self.is_calm(call, OPENER),
+                        CancelReason::Shutdown => {
+                            !self.is_calm(call, OPENER) || !self.is_calm(call, RESPONDER)
+                        }
+                        _ => false,
+                    }
+            }
+        };
+        if cause { Ok(()) } else { Err((Invariant::Outcome, said("nothing has caused it"))) }
+    }
+
+    fn completed(
+        &self,
+        call: CallId,
+        side: usize,
+        reason: CloseReason,
+    ) -> Result<(), (Invariant, &'static str)> {
+        let found = &self.ledger.calls[call];
+        let (own, other) = (&found.ends[side], &found.ends[1 - side]);
+        if matches!(found.goal, Goal::Broadcast(_)) {
+            return if own.received == 1 {
+                Ok(())
+            } else {
+                Err((Invariant::Complete, "it was not accepted"))
+            };
+        }
+        let is_bidi = found.kind == InteractionKind::BidiStream;
+        let reads_close = side == OPENER || is_bidi;
+        if reads_close && own.received != other.sent {
+            return Err((Invariant::Complete, "not all that was sent has come"));
+        }
+        if reads_close && other.closed.is_none() {
+            return Err((Invariant::Outcome, "the other end has not closed"));
+        }
+        let of = |end: Option<CloseReason>| end.unwrap_or(CloseReason::Unspecified);
+        let right = if is_bidi {
+            // One that is not `completed`, the peer's before one's own.
+            let (peers, owns) = (of(other.closed), of(own.closed));
+            if peers == CloseReason::Completed { owns } else { peers }
+        } else {
+            of(found.ends[RESPONDER].closed)
+        };
+        if right == reason {
+            Ok(())
+        } else {
+            Err((Invariant::Outcome, "the reason is not that of the close"))
+        }
+    }
+
+    fn deadline_may_cancel(&self, call: CallId, reason: CancelReason) -> bool {
+        let found = &self.ledger.calls[call];
+        reason == CancelReason::DeadlineExceeded
+            && found.deadline_ms.is_some_and(|deadline_ms| self.now_us / 1000 >= deadline_ms)
+    }
+
+    /// Whether the station may end a stream so.
+    fn station_may_fail(&self, call: CallId, side: usize, code: StreamErrorCode) -> bool {
+        let found = &self.ledger.calls[call];
+        if side == RESPONDER {
+            // A provider whose caller is gone is told by a cancel.
+            return code == StreamErrorCode::ResourceExhausted && self.plan.is_tight;
+        }
+        let is_wrong = |may: bool| may || !self.is_calm(call, RESPONDER);
+        match code {
+            StreamErrorCode::Unavailable => is_wrong(!self.is_calm(call, OPENER)),
+            StreamErrorCode::NotFound => match found.goal {
+                Goal::Nobody => true,
+                Goal::Broadcast(_) => false,
+                // The call may have ended meanwhile.
+                Goal::Reply(of) => {
+                    self.ledger.calls[of].ends.iter().any(|end| end.outcome.is_some() || end.is_gone)
+                }
+                Goal::Service(_) => !self.has_provider(call),
+                _ => is_wrong(false),
+            },
+            // Its caller is the only one that provides it.
+            StreamErrorCode::InvalidArgument => {
+                matches!(found.goal, Goal::Service(_)) && !self.has_provider(call)
+            }
+            StreamErrorCode::ResourceExhausted => self.plan.is_tight,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing has happened to this end, or to those that may become it, since the call was made.
+    pub(crate) fn is_calm(&self, call: CallId, side: usize) -> bool {
+        let found = &self.ledger.calls[call];
+        let end = &found.ends[side];
+        if end.has_begun {
+            return self.is_calm_since(end.module, found.opened_us);
+        }
+        match found.goal {
+            Goal::Service(service) => (0..self.modules.len()).all(|module| {
+                !self.plan.modules[module].services.contains(&service)
+                    || self.is_calm_since(module, found.opened_us)
+            }),
+            Goal::Module(module) | Goal::Endpoint(module) => self.is_calm_since(module, found.opened_us),
+            Goal::Reply(of) => self.is_calm_since(self.ledger.calls[of].ends[OPENER].module, found.opened_us),
+            Goal::Broadcast(_) | Goal::Copy(_) | Goal::Nobody => true,
+        }
+    }
+
+    /// Whether somebody else provided the service at the station all the time.
+    fn has_provider(&self, call: CallId) -> bool {
+        let found = &self.ledger.calls[call];
+        let Goal::Service(service) = found.goal else { return false };
+        (0..self.modules.len()).any(|module| {
+            module != found.ends[OPENER].module
+                && self.modules[module].station == found.station
+                && self.plan.modules[module].services.contains(&service)
+                && self.is_calm_since(module, found.opened_us)
+        })
+    }
+
+    fn is_calm_since(&self, module: usize, since_us: u64) -> bool {
+        self.modules[module].trouble_until_us < since_us
+    }
+
+    /// When both ends are over: do they say the same?
+    pub(crate) fn compare(&self, call: CallId) -> Verdict {
+        let found = &self.ledger.calls[call];
+        let [opener, responder] = &found.ends;
+        let (Some(first), Some(second)) = (&opener.outcome, &responder.outcome) else { return Ok(()) };
+        if !self.is_calm(call, OPENER) || !self.is_calm(call, RESPONDER) {
+            return Ok(());
+        }
+        let has_reason = |side: usize| {
+            let end = &found.ends[side];
+            let by_deadline = matches!(
+                &end.outcome,
+                Some(Outcome::Cancelled(cancel)) if cancel.reason == CancelReason::DeadlineExceeded
+            );
+            end.did.is_some() || by_deadline
+        };
+        // Who ends it crosses with the close that is under way. Otherwise both complete, or neither does.
+        let completed = [first, second].map(|outcome| matches!(outcome, Outcome::Completed(_)));
+        let right = match completed {
+            [true, false] => has_reason(RESPONDER),
+            [false, true] => has_reason(OPENER),
+            [false, false] => has_reason(OPENER) || has_reason(RESPONDER),
+            [true, true] => found.kind == InteractionKind::BidiStream || first == second,
+        };
+        let by_station = |outcome: &Outcome| matches!(outcome, Outcome::Failed(failure) if failure.code == StreamErrorCode::ResourceExhausted);
+        if right || by_station(first) || by_station(second) {
+            return Ok(());
+        }
+        let detail = format!("call {call}: {first:?} and {second:?}\n    {found:?}");
+        Err((Invariant::Agreement, detail))
+    }
+}
