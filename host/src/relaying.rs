@@ -168,16 +168,13 @@ impl Host {
                     let message = "too much waits in the host for this module, most of it of this stream";
                     self.fail_route(route, StreamErrorCode::ResourceExhausted, message);
                 }
-                Some(Half::Local(_)) => self.fail_local(link, largest),
-                _ => {
-                    self.forget(link, largest);
-                    self.command(link, largest, Command::Done(true));
-                }
+                // A broadcast too: its open has left, or will.
+                _ => self.fail_local(link, largest),
             }
         }
     }
 
-    /// Ends a stream that the host answers, since nobody reads the answers.
+    /// Ends a stream of the host's own, which the module does not read: one that it answers, or a broadcast.
     fn fail_local(&mut self, link: LinkId, key: Key) {
         self.end_local(link, key, StreamErrorCode::ResourceExhausted, "too much of it waits in the host");
     }

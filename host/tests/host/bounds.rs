@@ -1,6 +1,6 @@
 //! What a module can do to the host and to others.
 
-use ixt_core::connection::Config;
+use ixt_core::connection::{Config, Key};
 use ixt_core::flow::{Event, Violation};
 use ixt_core::invocation::Target;
 use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode, StreamFrame};
@@ -206,6 +206,43 @@ fn broadcasts_to_one_who_does_not_read_are_dropped_and_others_hear_them() {
     world.pass();
     let heard = world.events(listener).iter().filter(|told| matches!(told, Told::Message(..))).count();
     assert!((1..=6).contains(&heard), "{heard}");
+}
+
+/// The open of one that is dropped has left, or will: without an end it would take a place of the listener for ever.
+#[test]
+fn a_broadcast_that_is_dropped_ends_for_who_does_not_read() {
+    let mut settings = Settings::default();
+    settings.max_queued_connection = 300_000;
+    let mut world = World::with(settings, Policy::open());
+    let caller = world.module("caller");
+    let listener = world.connect(Config::default(), ME);
+    world.announce(listener, "listener", &[], &["news"], b"").unwrap();
+    let context = world.context(caller, Target::Broadcast("news".into()));
+    for _ in 0..20 {
+        world.open(caller, InteractionKind::Unary, &context);
+    }
+    let calls: Vec<_> = world.modules[caller].engine.streams().skip(1).map(|(key, ..)| key).collect();
+    for call in calls {
+        let engine = &mut world.modules[caller].engine;
+        engine.try_send(call, &[7; 50_000]).unwrap();
+        engine.close(call, CloseReason::Completed).unwrap();
+        let mut buffer = vec![0; 1 << 20];
+        while let filled @ 1.. = world.modules[caller].engine.poll_transmit(&mut buffer) {
+            world.host.receive(world.modules[caller].link, &buffer[..filled], world.now_us);
+        }
+    }
+    world.pass();
+    let heard: Vec<Key> = world
+        .events(listener)
+        .iter()
+        .filter_map(|told| if let Told::Message(key, _) = told { Some(*key) } else { None })
+        .collect();
+    for key in heard {
+        world.answer(listener, key, b"");
+    }
+    assert_eq!(world.modules[listener].engine.len(), 1, "its stream to the host alone");
+    let held = world.host.held();
+    assert_eq!((held.streams, held.halves, held.routes), (2, 2, 0), "{held:?}");
 }
 
 #[test]
