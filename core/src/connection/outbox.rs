@@ -32,12 +32,22 @@ pub(super) struct Outbox {
     /// Bytes in the lanes of all streams.
     in_lanes: usize,
     /// Tickets that have credit and wait for room.
-    held_back: HashMap<Key, VecDeque<Ticket>>,
+    held_back: HashMap<Key, HeldBack>,
+    /// How many streams have begun to wait for room.
+    held: u64,
     /// Among the control frames are some of streams that are over already.
     has_last_words: bool,
     /// The last control frame is there: no stream sends any more.
     is_closing: bool,
     spare: Spare,
+}
+
+/// Tickets of one stream that wait for room.
+#[derive(Debug)]
+struct HeldBack {
+    /// Who came before whom.
+    number: u64,
+    tickets: VecDeque<Ticket>,
 }
 
 /// What became of a turn.
@@ -138,30 +148,34 @@ impl Outbox {
 
     /// Keeps a ticket that has its credit until there is room for its message.
     pub(super) fn hold_back(&mut self, key: Key, ticket: Ticket) {
-        self.held_back.entry(key).or_default().push_back(ticket);
+        self.held += 1;
+        let new = || HeldBack { number: self.held, tickets: VecDeque::new() };
+        self.held_back.entry(key).or_insert_with(new).tickets.push_back(ticket);
     }
 
     pub(super) fn forget(&mut self, key: Key, ticket: Ticket) {
-        if let Some(tickets) = self.held_back.get_mut(&key) {
-            tickets.retain(|held| *held != ticket);
-            if tickets.is_empty() {
+        if let Some(held_back) = self.held_back.get_mut(&key) {
+            held_back.tickets.retain(|held| *held != ticket);
+            if held_back.tickets.is_empty() {
                 self.held_back.remove(&key);
             }
         }
     }
 
-    /// The tickets for whose messages there is room now.
+    /// The tickets for whose messages there is room now, in the order in which their streams began to wait.
     pub(super) fn let_go(&mut self, table: &Table, config: &Config) -> Vec<(Key, VecDeque<Ticket>)> {
         // Half, so that the limit is not touched again by the first message.
         if self.held_back.is_empty() || self.queued() > config.max_queued / 2 {
             return Vec::new();
         }
-        self.held_back
-            .extract_if(|key, _| {
-                let entry = table.resolve(*key).and_then(|place| table.get(place));
-                entry.is_none_or(|entry| entry.lane.len() <= config.max_queued_stream / 2)
-            })
-            .collect()
+        let have_room = self.held_back.extract_if(|key, _| {
+            let entry = table.resolve(*key).and_then(|place| table.get(place));
+            entry.is_none_or(|entry| entry.lane.len() <= config.max_queued_stream / 2)
+        });
+        // The map gives them in another order in every run.
+        let mut have_room: Vec<_> = have_room.collect();
+        have_room.sort_unstable_by_key(|(_, held_back)| held_back.number);
+        have_room.into_iter().map(|(key, held_back)| (key, held_back.tickets)).collect()
     }
 
     /// Drops what a stream has queued that has left the table, and gives the tickets that were held back.
@@ -173,7 +187,7 @@ impl Outbox {
         if entry.flags.has_control {
             self.controls.goes(table);
         }
-        self.held_back.remove(&key).unwrap_or_default()
+        self.held_back.remove(&key).map(|held_back| held_back.tickets).unwrap_or_default()
     }
 
     pub(super) fn drop_lane(&mut self, entry: &mut Entry) {

@@ -183,6 +183,27 @@ fn the_bound_of_all_streams_holds_too() {
     assert_eq!(pipe.here.events(), [Told::Stream(keys[0], Event::Ready(ticket))]);
 }
 
+/// In the order of a hash map nobody is served twice alike, and a simulation is no run that can be had again.
+#[test]
+fn streams_that_wait_for_room_are_let_go_in_the_order_in_which_they_began_to() {
+    let mut config = wide();
+    config.max_queued = 50_000;
+    let mut pipe = Pipe::new(config);
+    let keys: Vec<_> = (1..=20).map(|number| open(&mut pipe, number)).collect();
+    pipe.here.engine.try_send(keys[7], &[0; 60_000]).unwrap();
+    // Neither by their age nor by their key.
+    let order: Vec<_> = (0..20).map(|index| keys[index * 7 % 20]).collect();
+    let mut tickets = Vec::new();
+    for key in &order {
+        tickets.push((*key, pipe.here.engine.wait(*key).unwrap()));
+        assert_eq!(pipe.here.events(), [], "there is no room");
+    }
+    pipe.pass();
+    let ready: Vec<_> =
+        tickets.iter().map(|(key, ticket)| Told::Stream(*key, Event::Ready(*ticket))).collect();
+    assert_eq!(pipe.here.events(), ready);
+}
+
 #[test]
 fn a_ticket_for_which_there_never_was_room_ends_with_its_stream() {
     let mut config = Config::default();
