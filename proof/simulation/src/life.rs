@@ -25,6 +25,7 @@ impl World {
             window: self.plan.modules[module].config.window,
             ledger: &mut self.ledger,
             random: &mut self.random,
+            trace: &mut self.trace,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::part::Part;
 use crate::payload;
 use crate::pipe::PipeId;
 use crate::random::Random;
+use crate::trace::Trace;
 
 /// A module while it is connected.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ pub(crate) struct Ears<'w> {
     pub(crate) window: u32,
     pub(crate) ledger: &'w mut Ledger,
     pub(crate) random: &'w mut Random,
+    pub(crate) trace: &'w mut Trace,
 }
 
 /// What does not hold, and what was seen.
@@ -99,6 +101,9 @@ impl Session {
 
 impl Mind {
     fn hear(&mut self, event: Event<'_>, ears: &mut Ears<'_>) -> Heard {
+        // The order in which an engine tells things belongs to the run.
+        let (what, key) = name(&event);
+        ears.trace.note(ears.now_us, what, &[ears.module as u64, key]);
         if self.has_ended {
             return broken(Invariant::Messages, format!("after the connection's end: {event:?}"));
         }
@@ -249,5 +254,32 @@ impl Mind {
         } else {
             broken(Invariant::Commands, format!("call {}: a ticket that is not waited for", part.call))
         }
+    }
+}
+
+/// What an event is called in the trace, and its stream.
+fn name(event: &Event<'_>) -> (&'static str, u64) {
+    match event {
+        Event::Opened { stream, .. } => ("opened", stream.raw()),
+        Event::Message { stream, .. } => ("message", stream.raw()),
+        Event::Stream(stream, event) => {
+            let what = match event {
+                flow::Event::Credit(_) => "credit",
+                flow::Event::Ready(_) => "ready",
+                flow::Event::Ended(_) => "ended ticket",
+                flow::Event::Closed(_) => "closed",
+                flow::Event::Finished => "finished",
+                flow::Event::Failed(_) => "failed",
+                flow::Event::Cancelled(_) => "cancelled",
+                _ => "violation",
+            };
+            (what, stream.raw())
+        }
+        Event::Over(stream, _) => ("over", stream.raw()),
+        Event::Established { .. } => ("established", 0),
+        Event::GoingAway { .. } => ("going away", 0),
+        Event::Drained => ("drained", 0),
+        Event::Ended(_) => ("ended", 0),
+        _ => ("other", 0),
     }
 }
