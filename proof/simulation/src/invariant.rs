@@ -17,8 +17,6 @@ pub enum Invariant {
     Credit,
     /// How a stream ends is what an application, a deadline or a fault made of it, and nothing else.
     Outcome,
-    /// Both ends of a stream that nothing has touched say the same.
-    Agreement,
     /// A stream with a deadline does not outlive it at its caller.
     Deadline,
     /// A stream is opened to one module, once, as it was opened.
@@ -46,7 +44,6 @@ impl fmt::Display for Invariant {
             Self::Complete => "completed means that all came",
             Self::Credit => "credit is not exceeded",
             Self::Outcome => "every outcome has its cause",
-            Self::Agreement => "both ends agree",
             Self::Deadline => "no call outlives its deadline",
             Self::Opening => "a call is opened once, as it was made",
             Self::Bounds => "queues stay within their bounds",

@@ -2,6 +2,7 @@
 //!
 //! `ixt-simulation [--seed N] [--seeds FROM..TO] [--trace]`; without a seed, 0..1000.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,12 +32,19 @@ fn main() -> ExitCode {
     };
     let sum = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().fold(Sum::default(), |sum, worker| match worker.join() {
-            Ok(part) => sum.and(&part),
-            Err(_) => Sum { failed: sum.failed + 1, ..sum },
-        })
+        let mut sum = Sum::default();
+        for worker in workers {
+            match worker.join() {
+                Ok(part) => sum.join(part),
+                Err(_) => sum.failed += 1,
+            }
+        }
+        sum
     });
-    let Sum { seeds, events, calls, completed, messages, faults, failed } = sum;
+    for (name, count) in &sum.ends {
+        println!("{count:>10} {name}");
+    }
+    let Sum { seeds, events, calls, completed, messages, faults, failed, .. } = sum;
     println!(
         "simulation: {seeds} seeds, {calls} calls of which {completed} completed, {messages} messages, {faults} \
          faults, {events} events, {failed} seeds that fail ({:.0} seeds a second)",
@@ -55,6 +63,7 @@ struct Sum {
     messages: u64,
     faults: u64,
     failed: u64,
+    ends: BTreeMap<String, u64>,
 }
 
 impl Sum {
@@ -63,19 +72,20 @@ impl Sum {
             println!("{failure}");
         }
         let Outcome { events, calls, completed, messages, faults, .. } = *outcome;
-        let failed = u64::from(outcome.failure.is_some());
-        *self = self.and(&Self { seeds: 1, events, calls, completed, messages, faults, failed });
+        let (failed, ends) = (u64::from(outcome.failure.is_some()), outcome.ends.clone());
+        self.join(Self { seeds: 1, events, calls, completed, messages, faults, failed, ends });
     }
 
-    fn and(&self, other: &Self) -> Self {
-        Self {
-            seeds: self.seeds + other.seeds,
-            events: self.events + other.events,
-            calls: self.calls + other.calls,
-            completed: self.completed + other.completed,
-            messages: self.messages + other.messages,
-            faults: self.faults + other.faults,
-            failed: self.failed + other.failed,
+    fn join(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.events += other.events;
+        self.calls += other.calls;
+        self.completed += other.completed;
+        self.messages += other.messages;
+        self.faults += other.faults;
+        self.failed += other.failed;
+        for (name, count) in other.ends {
+            *self.ends.entry(name).or_default() += count;
         }
     }
 }

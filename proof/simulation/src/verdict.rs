@@ -36,6 +36,11 @@ impl World {
         {
             return Err((Invariant::Deadline, said("the deadline has long passed")));
         }
+        if let Some(did) = own.did
+            && !is_of(outcome, did)
+        {
+            return Err((Invariant::Outcome, said("it is not what the application did")));
+        }
         let cause = match outcome {
             Outcome::Completed(reason) => {
                 self.completed(call, side, *reason).map_err(|(what, why)| (what, said(why)))?;
@@ -177,36 +182,25 @@ impl World {
     fn is_calm_since(&self, module: usize, since_us: u64) -> bool {
         self.modules[module].trouble_until_us < since_us
     }
+}
 
-    /// When both ends are over: do they say the same?
-    pub(crate) fn compare(&self, call: CallId) -> Verdict {
-        let found = &self.ledger.calls[call];
-        let [opener, responder] = &found.ends;
-        let (Some(first), Some(second)) = (&opener.outcome, &responder.outcome) else { return Ok(()) };
-        if !self.is_calm(call, OPENER) || !self.is_calm(call, RESPONDER) {
-            return Ok(());
+/// Whether the outcome is that of what this end did itself.
+fn is_of(outcome: &Outcome, did: Did) -> bool {
+    match (outcome, did) {
+        (Outcome::Failed(failure), Did::Fail(code)) => failure.by == By::Local && failure.code == code,
+        (Outcome::Cancelled(cancel), Did::Cancel(reason)) => {
+            cancel.by == By::Local && cancel.reason == reason
         }
-        let has_reason = |side: usize| {
-            let end = &found.ends[side];
-            let by_deadline = matches!(
-                &end.outcome,
-                Some(Outcome::Cancelled(cancel)) if cancel.reason == CancelReason::DeadlineExceeded
-            );
-            end.did.is_some() || by_deadline
-        };
-        // Who ends it crosses with the close that is under way. Otherwise both complete, or neither does.
-        let completed = [first, second].map(|outcome| matches!(outcome, Outcome::Completed(_)));
-        let right = match completed {
-            [true, false] => has_reason(RESPONDER),
-            [false, true] => has_reason(OPENER),
-            [false, false] => has_reason(OPENER) || has_reason(RESPONDER),
-            [true, true] => found.kind == InteractionKind::BidiStream || first == second,
-        };
-        let by_station = |outcome: &Outcome| matches!(outcome, Outcome::Failed(failure) if failure.code == StreamErrorCode::ResourceExhausted);
-        if right || by_station(first) || by_station(second) {
-            return Ok(());
-        }
-        let detail = format!("call {call}: {first:?} and {second:?}\n    {found:?}");
-        Err((Invariant::Agreement, detail))
+        _ => false,
+    }
+}
+
+/// What an outcome is called where they are counted.
+pub(crate) fn name(side: usize, outcome: &Outcome) -> String {
+    let who = if side == OPENER { "caller" } else { "provider" };
+    match outcome {
+        Outcome::Completed(reason) => format!("{who}: {reason}"),
+        Outcome::Failed(failure) => format!("{who}: {} by {}", failure.code, failure.by.name()),
+        Outcome::Cancelled(cancel) => format!("{who}: {} by {}", cancel.reason, cancel.by.name()),
     }
 }

@@ -15,6 +15,7 @@ use crate::random::Random;
 use crate::session::Session;
 use crate::station::Station;
 use crate::trace::Trace;
+use crate::verdict::name;
 
 /// When a run begins, in microseconds since the Unix epoch.
 pub(crate) const START_US: u64 = 1_790_000_000_000_000;
@@ -108,6 +109,8 @@ pub struct Outcome {
     pub messages: u64,
     /// Faults.
     pub faults: u64,
+    /// How many ends came to which outcome, such as `caller: unavailable by peer`.
+    pub ends: BTreeMap<String, u64>,
     /// What does not hold, if anything.
     pub failure: Option<Failure>,
 }
@@ -279,10 +282,6 @@ impl World {
                 self.stage = Stage::Leaving;
                 self.bound_us = self.now_us + BOUND_US;
                 self.queue.put(self.bound_us, Event::Bound);
-                for call in 0..self.ledger.calls.len() {
-                    let verdict = self.compare(call);
-                    self.heed(verdict);
-                }
                 for module in 0..self.modules.len() {
                     self.module_leaves(module, 1000);
                 }
@@ -343,7 +342,16 @@ impl World {
         let completed = self.ledger.calls.iter().filter(|call| {
             call.ends.iter().all(|end| end.outcome.as_ref().is_some_and(ixt_core::flow::Outcome::is_success))
         });
+        let mut ends = BTreeMap::new();
+        for call in &self.ledger.calls {
+            for (side, end) in call.ends.iter().enumerate() {
+                if let Some(outcome) = &end.outcome {
+                    *ends.entry(name(side, outcome)).or_default() += 1;
+                }
+            }
+        }
         Outcome {
+            ends,
             seed: self.seed,
             hash: self.trace.hash(),
             events: self.trace.events(),
