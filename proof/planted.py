@@ -2,8 +2,9 @@
 
     planted.py [NAME...]
 
-A property that never fails says nothing. Here every property of the model (proof/model) and every scene
-of the schedules (sdk/tests/schedules.rs) fails once, by a bug made for it. A bug whose place is not
+A property that never fails says nothing. Here every property of the model (proof/model), every invariant
+of the simulation (proof/simulation) and every scene of the schedules (sdk/tests/schedules.rs) fails
+once, by a bug made for it. A bug whose place is not
 found any more, because the code changed, is an error too: move it along.
 """
 
@@ -19,17 +20,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SENDER, RECEIVER, STREAM = (f"core/src/flow/{name}.rs" for name in ("sender", "receiver", "stream"))
+OUTBOX, ENGINE, TRANSMIT, RECEIVE = (
+    f"core/src/connection/{name}.rs" for name in ("outbox", "engine", "transmit", "receive")
+)
+HOST, OPENING, RELAYING = (f"host/src/{name}.rs" for name in ("host", "open", "relaying"))
+LEDGER = "proof/simulation/src/ledger.rs"
 SHARED, SENDING, HANDLE = (f"sdk/src/{name}.rs" for name in ("shared", "sender", "handle"))
 
 
 @dataclass(frozen=True)
 class Bug:
-    """Edits that make it, and what must find it: a property of the model of a kind, or a scene."""
+    """Edits that make it, and what must find it: a property of the model of a kind, an invariant of
+    the simulation in so many seeds, or a scene."""
 
     name: str
     edits: tuple[tuple[str, str, str], ...]
     found_by: str
     kind: str = ""
+    seeds: int = 0
 
 
 SEND_FREELY = (
@@ -249,6 +257,164 @@ BUGS = (
 )
 
 
+SIMULATED = (
+    Bug(
+        "a provider that is not told that its caller is gone",
+        (
+            (
+                RELAYING,
+                "        self.end(id, if unwanted {",
+                "        if unwanted { return self.end(id, HowEnded::Cancelled(gone)); }\n"
+                "        self.end(id, if unwanted {",
+            ),
+        ),
+        "every stream ends",
+        seeds=60,
+    ),
+    Bug(
+        "a message whose last byte is lost where it came in parts",
+        (
+            (
+                RECEIVE,
+                "if part.is_empty() { 0..0 } else { start..start + part.len() }",
+                "if part.is_empty() { 0..0 } else { start..start + part.len() - 1 }",
+            ),
+        ),
+        "messages come once, in order and whole",
+        seeds=20,
+    ),
+    Bug(
+        "a broadcast of which nobody knows that it was sent",
+        ((LEDGER, "ends: [End { sent: 1, ", "ends: [End { sent: 0, "),),
+        "no message comes that was not sent",
+        seeds=20,
+    ),
+    Bug(
+        "a host that drops the rest of a stream, and a reader that does not count",
+        (
+            (
+                RELAYING,
+                "self.command(to, to_key, Command::Data(bytes, false));",
+                "if data.sequence < 3 { self.command(to, to_key, Command::Data(bytes, false)); }",
+            ),
+            (RECEIVER, "if final_sequence != self.expected {", "if false {"),
+        ),
+        "completed means that all came",
+        seeds=20,
+    ),
+    Bug(
+        "a host that allows more than the reader has granted",
+        ((RELAYING, "let give = owed.min(most", "let give = u32::MAX.min(most"),),
+        "credit is not exceeded",
+        seeds=20,
+    ),
+    Bug(
+        "a caller that is told to be gone when its provider is",
+        (
+            (
+                RELAYING,
+                "let unwanted = side == Side::Caller && code",
+                "let unwanted = code",
+            ),
+        ),
+        "every outcome has its cause",
+        seeds=60,
+    ),
+    Bug(
+        "a deadline that is kept half a second late",
+        (
+            (
+                ENGINE,
+                "let at = deadline_ms.saturating_mul(1000);",
+                "let at = deadline_ms.saturating_mul(1000) + 500_000;",
+            ),
+        ),
+        "no call outlives its deadline",
+        seeds=20,
+    ),
+    Bug(
+        "a host that drops the context of an open whose credit it cuts",
+        (
+            (
+                OPENING,
+                "Frame::open(id, open.interaction, metered, open.context)",
+                "Frame::open(id, open.interaction, metered, &[])",
+            ),
+        ),
+        "a call is opened once, as it was made",
+        seeds=20,
+    ),
+    Bug(
+        "a queue without a bound",
+        (
+            (
+                OUTBOX,
+                "self.queued() >= config.max_queued || lane.len() >= config.max_queued_stream",
+                "self.queued() > config.max_queued.max(1 << 30) || lane.len() > 1 << 30",
+            ),
+        ),
+        "queues stay within their bounds",
+        seeds=60,
+    ),
+    Bug(
+        "a name that outlives its connection",
+        ((HOST, "        if ended {\n            self.withdraw(id);\n        }\n", ""),),
+        "every module comes back",
+        seeds=20,
+    ),
+    Bug(
+        "a host that keeps what it knew of a stream",
+        (
+            (
+                RELAYING,
+                "        for (link, key) in route.ends.into_array() {\n"
+                "            self.forget(link, key);\n        }\n",
+                "",
+            ),
+        ),
+        "nothing is left",
+        seeds=20,
+    ),
+    Bug(
+        "an engine that takes no message beyond 1,000 bytes",
+        (
+            (
+                ENGINE,
+                "let (id, sequence) = sender.spend(payload.len(), ticket)?;",
+                "let length = if payload.len() > 1000 { usize::MAX } else { payload.len() };\n"
+                "        let (id, sequence) = sender.spend(length, ticket)?;",
+            ),
+        ),
+        "no command is refused without cause",
+        seeds=20,
+    ),
+    Bug(
+        "an end that never asks whether its peer is there",
+        (
+            (
+                TRANSMIT,
+                "            self.ping();\n        }\n",
+                "            self.pinged_us = now_us;\n        }\n",
+            ),
+        ),
+        "no connection ends without cause",
+        seeds=20,
+    ),
+    Bug(
+        "senders that are let go in the order of a hash map",
+        (
+            (
+                OUTBOX,
+                "        have_room.sort_unstable_by_key(|(_, held_back)| held_back.number);\n",
+                "        have_room.rotate_left(0);\n",
+            ),
+        ),
+        "a seed is one run",
+        seeds=20,
+    ),
+)
+
+
 def copy(to: Path) -> None:
     """The files under version control, as they are now."""
     files = subprocess.run(
@@ -266,6 +432,9 @@ def run(tree: Path, bug: Bug) -> str:
     environment = os.environ | {"CARGO_TARGET_DIR": str(target), "CARGO_TERM_QUIET": "true"}
     if bug.kind:
         command = ["cargo", "run", "--locked", "-p", "ixt-model", "--", "small", bug.kind]
+    elif bug.seeds:
+        package = ["--locked", "-p", "ixt-simulation"]
+        command = ["cargo", "run", *package, "--", "--seeds", f"0..{bug.seeds}"]
     else:
         command = [
             "cargo",
@@ -300,13 +469,15 @@ def finds(tree: Path, bug: Bug) -> bool:
         shutil.copy(ROOT / file, tree / file)
         os.utime(tree / file)
     expected = (
-        f"does not hold: {bug.found_by}\n" if bug.kind else f"---- {bug.found_by} stdout ----"
+        f"does not hold: {bug.found_by}\n"
+        if bug.kind or bug.seeds
+        else f"---- {bug.found_by} stdout ----"
     )
     return expected in said
 
 
 def main(names: list[str]) -> int:
-    bugs = [bug for bug in BUGS if not names or bug.name in names]
+    bugs = [bug for bug in (*BUGS, *SIMULATED) if not names or bug.name in names]
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)

@@ -8,6 +8,7 @@
 #   IXT_PYTHON_FREE_THREADED   an interpreter without its lock, if there is one
 #   SECONDS_EACH      how long each fuzz target runs (60)
 #   MUTANTS           how many damaged messages a seed makes (50000)
+#   SEEDS             how many worlds the simulation runs (10000)
 #   IXT_SCHEDULES     how many schedules of each sort a scene has (100000)
 #   KILLS             how many callers, providers and hosts are killed, of each (200)
 #   CUTS              how many wires are cut, on each transport (80)
@@ -22,11 +23,16 @@ PYTHON="${PYTHON:-$PWD/.venv/bin/python}"
 make=(${MAKE:-make} --no-print-directory)
 LOGS=build/proof
 
-ITEMS=(model schedules planted python python_free_threaded go go_debug differential sanitizers kills network miri fuzz)
+ITEMS=(model simulation schedules planted python python_free_threaded go go_debug differential sanitizers kills network miri fuzz)
 
 # Every order of steps of both ends in the large bounds.
 item_model() {
     cargo run --quiet --locked --release -p ixt-model -- large
+}
+
+# Hosts, modules and a network that fails, in so many worlds; a seed that fails is printed with how to have it again.
+item_simulation() {
+    cargo run --quiet --locked --release -p ixt-simulation -- --seeds "0..${SEEDS:-10000}"
 }
 
 # The Rust SDK's shared sender and handle, under so many schedules of each sort for each scene.
