@@ -358,7 +358,7 @@ SIMULATED = (
     ),
     Bug(
         "a name that outlives its connection",
-        ((HOST, "        if ended {\n            self.withdraw(id);\n        }\n", ""),),
+        ((HOST, "            self.registry.withdraw(&module);\n", ""),),
         "every module comes back",
         seeds=20,
     ),

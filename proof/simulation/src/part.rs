@@ -30,6 +30,8 @@ pub(crate) struct Part {
     /// How long it takes for a message.
     read_us: u64,
     next_read_us: u64,
+    /// How long it has slept over messages.
+    slept_us: u64,
     pub(crate) has_heard: bool,
     /// For when it is in the queue.
     pub(crate) expected_us: u64,
@@ -43,6 +45,7 @@ enum Start {
     AfterClose,
 }
 
+/// How long an application sleeps over what it reads, and how long over what it sends, in microseconds.
 const SLEEP_US: u64 = 4_000_000;
 
 impl Part {
@@ -110,6 +113,7 @@ impl Part {
             give_up,
             read_us,
             next_read_us: now_us,
+            slept_us: 0,
             has_heard: false,
             expected_us: u64::MAX,
         }
@@ -166,6 +170,11 @@ impl Part {
             engine.consume(key, count as u32).map_err(|error| refused("to consume", error))?;
             end.consumed += count;
             self.next_read_us = now_us + self.read_us;
+            // However many messages come, it does not sleep for ever.
+            self.slept_us += self.read_us;
+            if self.slept_us > SLEEP_US {
+                self.read_us = 0;
+            }
         }
         if self.may_send(end) {
             self.send(engine, key, end, now_us, buffer)?;
