@@ -133,10 +133,7 @@ impl World {
             StreamErrorCode::NotFound => match found.goal {
                 Goal::Nobody => true,
                 Goal::Broadcast(_) => false,
-                // The call may have ended meanwhile.
-                Goal::Reply(of) => {
-                    self.ledger.calls[of].ends.iter().any(|end| end.outcome.is_some() || end.is_gone)
-                }
+                Goal::Reply(of) => self.may_have_ended(of),
                 Goal::Service(_) => !self.has_provider(call),
                 _ => is_wrong(false),
             },
@@ -165,6 +162,14 @@ impl World {
             Goal::Reply(of) => self.is_calm_since(self.ledger.calls[of].ends[OPENER].module, found.opened_us),
             Goal::Broadcast(_) | Goal::Copy(_) | Goal::Nobody => true,
         }
+    }
+
+    /// Whether a call may be over at its station, of which its ends need not know yet.
+    fn may_have_ended(&self, call: CallId) -> bool {
+        let ends = &self.ledger.calls[call].ends;
+        self.plan.is_tight
+            || ends.iter().any(|end| end.outcome.is_some() || end.is_gone || end.did.is_some())
+            || ends.iter().all(|end| end.closed.is_some())
     }
 
     /// Whether somebody else provided the service at the station all the time.
