@@ -52,10 +52,9 @@ impl Node {
 }
 
 impl Inner {
-    /// Fills the buffer with what the module reads next; how much that is.
-    fn fill(&mut self) -> usize {
+    /// Fills the buffer, behind what is in it, with what the module reads next; how much there is now.
+    fn fill(&mut self, mut filled: usize) -> usize {
         let Self { node, out } = self;
-        let mut filled = 0;
         loop {
             if out.len() - filled < FEW {
                 if out.len() == TURN {
@@ -125,16 +124,22 @@ impl Node {
                     change.is_wanted,
                 ));
             }
-            let filled = inner.fill();
-            let node = &mut inner.node;
-            let mut bytes = 0;
-            while bytes < most.0
-                && let Some(message) = node.poll_publish()
-            {
-                bytes += message.payload.len();
-                let payload = PyBytes::new(py, message.payload);
-                let text = |text| PyString::new(py, text);
-                publishes.push((text(message.subject), payload, text(message.reply.unwrap_or_default())));
+            let (mut filled, mut bytes) = (0, 0);
+            // What leaves on one side may make something for the other one.
+            loop {
+                let before = (filled, publishes.len());
+                filled = inner.fill(filled);
+                while bytes < most.0
+                    && let Some(message) = inner.node.poll_publish()
+                {
+                    bytes += message.payload.len();
+                    let payload = PyBytes::new(py, message.payload);
+                    let text = |text| PyString::new(py, text);
+                    publishes.push((text(message.subject), payload, text(message.reply.unwrap_or_default())));
+                }
+                if before == (filled, publishes.len()) {
+                    break;
+                }
             }
             let local = inner.out.get(..filled).filter(|data| !data.is_empty());
             let local = local.map(|data| copied(py, data)).transpose()?;

@@ -94,6 +94,8 @@ impl Node {
             return Some(self.ask_server());
         }
         loop {
+            // What has left, here or to the module, makes room for others.
+            self.collect();
             if let Some((subject, header, rest)) = self.publishing.beside.pop_front() {
                 self.publishing.subject = subject;
                 self.publishing.message.clear();

@@ -262,3 +262,33 @@ fn who_is_there_is_told_to_who_asks() {
     net.say(caller, call, br#"{"list":"streams"}"#);
     assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::InvalidArgument)));
 }
+
+#[test]
+fn one_way_goes_on_without_the_clock() {
+    let mut net = Net::new();
+    // More than may be under way through a node.
+    (net.config.window, net.config.initial_credit) = (1024, 1024);
+    let (caller, provider) = (net.module("caller"), net.module("provider"));
+    let (call, _) = net.open(caller, InteractionKind::ClientStream, service("provider"));
+    net.pass();
+    let stream = net.opened(provider).unwrap();
+    let (mut sent, mut got) = (0, 0);
+    for turn in 0..1000 {
+        let before = (sent, got);
+        while sent < 20_000 && net.members[caller].engine.try_send(call, &[7; 64]).is_ok() {
+            sent += 1;
+        }
+        net.pass();
+        for told in net.told(provider) {
+            if let Told::Message(..) = told {
+                got += 1;
+                net.members[provider].engine.consume(stream, 1).unwrap();
+            }
+        }
+        net.pass();
+        if got == 20_000 {
+            return;
+        }
+        assert!(before != (sent, got), "it stands still in turn {turn} at {before:?}");
+    }
+}

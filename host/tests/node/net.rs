@@ -50,6 +50,8 @@ pub(crate) enum Fate {
 pub(crate) struct Net {
     pub(crate) members: Vec<Member>,
     pub(crate) now_us: u64,
+    /// Of the modules that join.
+    pub(crate) config: Config,
     /// Decides for each message.
     pub(crate) fate: Box<dyn FnMut(&Post) -> Fate>,
     /// All that was published.
@@ -63,6 +65,7 @@ impl Net {
         Self {
             members: Vec::new(),
             now_us: START_US,
+            config: Config::default(),
             fate: Box::new(|_| Fate::Arrives),
             posts: Vec::new(),
             next_id: 0,
@@ -93,7 +96,7 @@ impl Net {
         let seed = [self.members.len() as u8 + 1; 32];
         self.members.push(Member {
             name: name.into(),
-            engine: Connection::new(Config::default(), id, self.now_us).unwrap(),
+            engine: Connection::new(self.config.clone(), id, self.now_us).unwrap(),
             node: Node::new(settings, policy, seed, self.now_us).unwrap(),
             told: Vec::new(),
             listens: Vec::new(),

@@ -201,18 +201,22 @@ impl Carrier {
         if has_changed {
             self.node.subscribed();
         }
+        // What leaves on one side may make something for the other one.
         loop {
-            let filled = self.node.poll_local(room);
-            if filled == 0 {
-                break;
+            let mut is_quiet = true;
+            while let filled @ 1.. = self.node.poll_local(room) {
+                writer.write_all(room.get(..filled).unwrap_or_default()).await.ok()?;
+                is_quiet = false;
             }
-            writer.write_all(room.get(..filled).unwrap_or_default()).await.ok()?;
+            if self.publish().await? == 0 && is_quiet {
+                return Some(());
+            }
         }
-        self.publish().await
     }
 
-    /// Hands out what leaves, as long as a server is there to take it.
-    async fn publish(&mut self) -> Option<()> {
+    /// Hands out what leaves, as long as a server is there to take it, and gives how many messages that were.
+    async fn publish(&mut self) -> Option<usize> {
+        let mut count = 0;
         while self.is_connected {
             let Some(message) = self.node.poll_publish() else { break };
             let (subject, payload) = (message.subject.to_owned(), message.payload.to_vec().into());
@@ -228,7 +232,8 @@ impl Carrier {
             if !matches!(tokio::time::timeout(self.lease, published).await, Ok(true)) {
                 return None;
             }
+            count += 1;
         }
-        Some(())
+        Some(count)
     }
 }

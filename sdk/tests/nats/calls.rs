@@ -183,3 +183,27 @@ async fn what_is_no_server_is_said_without_the_password() {
         .unwrap_err();
     assert!(error.to_string().contains("nobody listens"), "{error}");
 }
+
+#[tokio::test]
+async fn a_stream_one_way_with_a_large_window() {
+    let server = Server::start();
+    let mut config = ixt::core::connection::Config::default();
+    (config.window, config.initial_credit) = (1024, 1024);
+    let sink =
+        Module::builder("sink").connection(config.clone()).service("sink", |_, call: Arc<Call>| async move {
+            let mut bytes = 0;
+            while let Some(message) = call.recv().await? {
+                bytes += message.len();
+            }
+            call.send(bytes.to_string()).await
+        });
+    let _sink = sink.connect(&server.url()).await.unwrap();
+    let caller = Module::builder("caller").connection(config).connect(&server.url()).await.unwrap();
+    let call = caller.client().service("sink").client_stream().unwrap();
+    for number in 0..60_000 {
+        let sent = tokio::time::timeout(Duration::from_secs(5), call.send([7; 64])).await;
+        sent.unwrap_or_else(|_| panic!("message {number} waits for ever")).unwrap();
+    }
+    call.close().unwrap();
+    assert_eq!(call.recv_one().await.unwrap(), (60_000 * 64).to_string());
+}
