@@ -28,6 +28,8 @@ pub struct Node {
     pub(super) peers: Peers,
     pub(super) subscriptions: Subscriptions,
     pub(super) publishing: Publishing,
+    /// Frames that leave by subject; kept for its memory.
+    pub(super) departed: Vec<u8>,
     /// When opens that were taken are told to their callers, oldest first.
     pub(super) tellings: VecDeque<(u64, LinkId)>,
     next_look_us: u64,
@@ -84,6 +86,7 @@ impl Node {
             subscriptions: Subscriptions::default(),
             tellings: VecDeque::new(),
             next_look_us: now_us,
+            departed: Vec::new(),
             has_gone: false,
             stats: NodeStats::default(),
         })

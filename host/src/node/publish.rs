@@ -37,8 +37,9 @@ pub(super) struct Publishing {
     subjects: HashMap<Destination, String>,
     subject: String,
     reply: String,
+    /// The message is what stands at its beginning. It keeps its length, so that nothing is cleared for each.
     message: Vec<u8>,
-    buffer: Vec<u8>,
+    length: usize,
 }
 
 /// Bytes of a pipe in one message, at most: larger ones make no stream quicker, and hold up the others.
@@ -61,8 +62,8 @@ impl Publishing {
             subjects: HashMap::new(),
             subject: String::new(),
             reply: String::new(),
-            message: Vec::new(),
-            buffer: vec![0; max_message.min(CHUNK)],
+            message: vec![0; max_message.min(CHUNK)],
+            length: 0,
         }
     }
 
@@ -70,6 +71,25 @@ impl Publishing {
         if self.beside.len() < MAX_BESIDE {
             self.beside.push_back((subject, header, rest));
         }
+    }
+
+    /// Makes the message of parts.
+    fn set_message(&mut self, parts: &[&[u8]]) {
+        self.length = 0;
+        for part in parts {
+            self.put(part);
+        }
+    }
+
+    fn put(&mut self, part: &[u8]) {
+        let end = self.length + part.len();
+        if self.message.len() < end {
+            self.message.resize(end, 0);
+        }
+        if let Some(place) = self.message.get_mut(self.length..end) {
+            place.copy_from_slice(part);
+        }
+        self.length = end;
     }
 
     fn set_reply(&mut self, what: impl std::fmt::Display) {
@@ -84,8 +104,9 @@ impl Node {
     /// takes: what is not asked for waits here within bounds, and whoever sends too quickly waits with it.
     pub fn poll_publish(&mut self) -> Option<Outgoing<'_>> {
         let replies = self.prepare()?;
-        let Publishing { subject, reply, message, .. } = &self.publishing;
-        Some(Outgoing { subject, reply: replies.then_some(reply.as_str()), payload: message })
+        let Publishing { subject, reply, message, length, .. } = &self.publishing;
+        let payload = message.get(..*length).unwrap_or_default();
+        Some(Outgoing { subject, reply: replies.then_some(reply.as_str()), payload })
     }
 
     /// Makes the next message; with it, whether the server is to say that nobody listens.
@@ -98,9 +119,7 @@ impl Node {
             self.collect();
             if let Some((subject, header, rest)) = self.publishing.beside.pop_front() {
                 self.publishing.subject = subject;
-                self.publishing.message.clear();
-                self.publishing.message.extend_from_slice(&header.encode());
-                self.publishing.message.extend_from_slice(&rest);
+                self.publishing.set_message(&[&header.encode(), &rest]);
                 return Some(false);
             }
             if self.host.has_departures() {
@@ -130,21 +149,15 @@ impl Node {
         let me = self.name.as_deref().unwrap_or_default();
         self.publishing.subject = subject::inbox(me, me, NO_INSTANCE);
         self.publishing.set_reply(format_args!("{NO_PIPE:016x}"));
-        self.publishing.message.clear();
+        self.publishing.length = 0;
         true
     }
 
     /// The next stream or broadcast that leaves by subject; `None` where there was none.
     fn poll_departure(&mut self) -> Option<bool> {
-        let mut message = std::mem::take(&mut self.publishing.message);
-        message.clear();
-        let header =
-            Header { kind: Kind::Open, taken: 0, instance: self.instance, pipe: 0, back: 0, number: 0 };
-        message.extend_from_slice(&header.encode());
+        self.departed.clear();
         let most = self.settings.max_message - HEADER;
-        let departed = self.host.poll_departure(most, &mut message);
-        self.publishing.message = message;
-        let (to, id) = departed?;
+        let (to, id) = self.host.poll_departure(most, &mut self.departed)?;
         if let (Destination::Endpoint(name), Some(id)) = (&to, id) {
             match self.owner_of(name) {
                 Some(link) => {
@@ -166,13 +179,13 @@ impl Node {
         }
         let me = self.name.as_deref().unwrap_or_default();
         let publishing = &mut self.publishing;
-        if id.is_none() {
-            let kind = if publishing.message.len() > HEADER { Kind::Broadcast } else { Kind::Who };
-            let header = Header { kind, ..header }.encode();
-            if let Some(place) = publishing.message.get_mut(..HEADER) {
-                place.copy_from_slice(&header);
-            }
-        }
+        let kind = match id {
+            Some(_) => Kind::Open,
+            None if self.departed.is_empty() => Kind::Who,
+            None => Kind::Broadcast,
+        };
+        let header = Header { kind, taken: 0, instance: self.instance, pipe: 0, back: 0, number: 0 };
+        publishing.set_message(&[&header.encode(), &self.departed]);
         if publishing.subjects.len() >= MAX_SUBJECTS {
             publishing.subjects.clear();
         }
@@ -203,11 +216,9 @@ impl Node {
         let publishing = &mut self.publishing;
         let count = peer.taken.len().min(MAX_TAKEN);
         let ids = count * ID;
-        let frames = publishing.buffer.get_mut(..CHUNK.min(self.settings.max_message) - HEADER - ids)?;
+        let frames = publishing.message.get_mut(HEADER + ids..CHUNK.min(self.settings.max_message))?;
         // A stream is told of before its first frame.
         let filled = if count < peer.taken.len() { 0 } else { self.host.poll_transmit(link, frames) };
-        let message = &mut publishing.message;
-        message.clear();
         let kind = if filled > 0 || (count > 0 && (peer.tells_taken || count == MAX_TAKEN)) {
             peer.sent += 1;
             Kind::Pipe
@@ -224,12 +235,12 @@ impl Node {
             back: peer.back,
             number: peer.sent,
         };
-        message.extend_from_slice(&header.encode());
+        publishing.set_message(&[&header.encode()]);
         for id in peer.taken.drain(..taken) {
-            message.extend_from_slice(id.as_bytes());
+            publishing.put(id.as_bytes());
         }
         peer.tells_taken &= !peer.taken.is_empty();
-        message.extend_from_slice(publishing.buffer.get(..filled).unwrap_or_default());
+        publishing.length += filled;
         publishing.subject.clear();
         publishing.subject.push_str(&peer.subject);
         // Whether anybody is there is worth an answer at the beginning, and when nothing was heard.

@@ -34,6 +34,8 @@ pub(super) async fn connect(url: &NatsUrl, tls: Option<&ClientTls>) -> Result<Pi
     let mut options = ConnectOptions::new()
         .name("ixt")
         .no_echo()
+        // The node makes them of escaped names.
+        .skip_subject_validation(true)
         .subscription_capacity(CAPACITY)
         .reconnect_delay_callback(|attempt| Duration::from_millis(20 << attempt.min(4)))
         .event_callback(move |event| {
@@ -109,12 +111,16 @@ impl Carrier {
         let Pipe { mut reader, mut writer, .. } = pipe;
         let mut buffer = vec![0; BUFFER];
         let mut room = vec![0; BUFFER];
+        let mut timer = std::pin::pin!(tokio::time::sleep_until(self.clock.at(u64::MAX)));
         loop {
             if self.drain(&mut writer, &mut room).await.is_none() {
                 break;
             }
             let at = self.clock.at(self.node.next_timeout().unwrap_or(u64::MAX));
-            let gives_up = self.gives_up.unwrap_or_else(|| self.clock.at(u64::MAX));
+            let at = self.gives_up.map_or(at, |gives_up| at.min(gives_up));
+            if timer.deadline() != at {
+                timer.as_mut().reset(at);
+            }
             tokio::select! {
                 biased;
                 Some(event) = events.recv() => self.told(event),
@@ -132,11 +138,13 @@ impl Carrier {
                         self.node.read_local(buffer.get(..count).unwrap_or_default(), now_us);
                     }
                 },
-                () = tokio::time::sleep_until(at) => {
+                () = &mut timer => {
+                    if self.gives_up.is_some_and(|gives_up| gives_up <= Instant::now()) {
+                        break;
+                    }
                     let now_us = self.clock.now_us();
                     self.node.handle_timeout(now_us);
                 }
-                () = tokio::time::sleep_until(gives_up) => break,
             }
         }
         let _ = writer.shutdown().await;
