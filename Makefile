@@ -10,6 +10,8 @@ FLAGS ?=
 SECONDS ?= 60
 # Which items of the proof; all when empty.
 ITEMS ?=
+# Not empty: the system demo runs on NATS.
+NATS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -24,7 +26,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -91,6 +93,11 @@ system: clib
 	examples/module/c/build.sh $(BUILD)/module-c
 	cd examples/system/go && go build -o $(CURDIR)/$(BUILD)/system-go .
 
+# The same on NATS.
+system-nats: system nats
+	@tools/toolchain.sh libnats
+	NATS=1 examples/module/c/build.sh $(BUILD)/module-c-nats
+
 # The program in C brings OpenSSL's TLS along, and a client of NATS.
 matrix: clib
 	@tools/toolchain.sh openssl libnats
@@ -99,9 +106,8 @@ matrix: clib
 	cd tests/matrix/go && go build -o $(CURDIR)/$(BUILD)/matrix-go .
 
 # The server that modules of different processes meet at; which version, tools/nats.sh says.
-NATS := $(BUILD)/nats-server
-nats: toolchain $(NATS)
-$(NATS): tools/nats.sh
+nats: toolchain $(BUILD)/nats-server
+$(BUILD)/nats-server: tools/nats.sh
 	tools/nats.sh $(BUILD)
 	@touch $@
 
@@ -110,9 +116,10 @@ survival: system
 
 ## -- the main job -----------------------------------------------------------------------------------
 
-demo-system: build system ## a host and modules in Python, Go, Rust and C: a chain of calls, a deadline, a cancel, a refusal
+# With NATS=1 on a server of NATS, which it builds and starts; what the modules are told is another URL.
+demo-system: build $(if $(NATS),system-nats,system) ## a host and modules in Python, Go, Rust and C: a chain of calls, a deadline, a cancel, a refusal; NATS=1: without a host
 	$(PY) examples/system/system.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-system \
-		--go $(BUILD)/system-go --c $(BUILD)/module-c
+		--go $(BUILD)/system-go --c $(BUILD)/$(if $(NATS),module-c-nats,module-c) $(if $(NATS),--nats)
 
 demo-arcp: core ## jobs of ARCP that survive their connection and, by kill -9, their runtime
 	$(RELEASE)/ixt-arcp-demo

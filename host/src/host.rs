@@ -89,6 +89,8 @@ impl Host {
         if peer.is_remote {
             // Whoever carries its bytes knows whether it lives.
             (config.idle_ms, config.keepalive_ms) = (0, 0);
+            // There may be many.
+            config.remembered = config.remembered.min(REMEMBERED);
         }
         config.seed = u64::from_le_bytes(self.random());
         let id = StreamId::new(self.random()).ok()?;
@@ -367,6 +369,9 @@ enum Read {
     /// All has been read.
     All,
 }
+
+/// Ids of ended streams that are remembered of another host.
+const REMEMBERED: u32 = 4096;
 
 /// Refusals that wait to be asked for; more are not kept.
 const MAX_REFUSALS: usize = 10_000;

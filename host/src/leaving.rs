@@ -23,6 +23,8 @@ use crate::open::{No, no};
 /// What leaves, and what waits to be taken.
 #[derive(Debug)]
 pub(crate) struct Leaving {
+    /// The module's connection.
+    pub(crate) local: LinkId,
     streams: HashMap<StreamId, Stream>,
     departing: VecDeque<Departure>,
     /// When each that has not been taken fails, oldest first.
@@ -96,6 +98,7 @@ struct Kept {
 impl Leaving {
     pub(crate) fn new(patience_us: u64, max_broadcast: usize, here: String) -> Self {
         Self {
+            local: LinkId::from_raw(0),
             streams: HashMap::new(),
             departing: VecDeque::new(),
             expiries: VecDeque::new(),
@@ -425,10 +428,13 @@ impl Host {
     /// A host has taken a stream that nobody here waits for any more, or that another one has taken before: a message
     /// was doubled, and then neither of the two is to go on.
     fn stray(&mut self, id: StreamId, to: LinkId) {
-        let doubled = self.routes.iter_ids().find(|(_, route)| {
-            route.id == id && route.ends.provider.0 != to && self.is_remote(route.ends.provider.0)
-        });
-        if let Some((route, _)) = doubled {
+        let local = self.leaving.as_ref().and_then(|leaving| self.links.get(leaving.local));
+        // Nobody else has ids that the module has used, so nobody else makes this look at all streams.
+        let is_ours = local.is_some_and(|local| local.connection.knows(id));
+        let route = if is_ours { self.routes.any(id) } else { None };
+        if let Some(route) = route
+            && self.routes.get(route).is_some_and(|route| route.ends.provider.0 != to)
+        {
             self.fail_route(route, StreamErrorCode::Unavailable, "two have taken the call");
         }
         let frame: FrameRef<'_> = Frame::cancel(id, CancelReason::ConsumerGone, "nobody waits for it");

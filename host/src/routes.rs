@@ -150,7 +150,13 @@ impl Routes {
         self.routes.values()
     }
 
-    pub(crate) fn iter_ids(&self) -> impl Iterator<Item = (RouteId, &Route)> {
-        self.routes.iter().map(|(id, route)| (*id, route))
+    /// The stream of this id that goes to this provider.
+    pub(crate) fn to(&self, provider: LinkId, id: StreamId) -> Option<RouteId> {
+        self.ids.get(&(provider, id)).copied()
+    }
+
+    /// The stream of this id, wherever it goes. Looks at all.
+    pub(crate) fn any(&self, id: StreamId) -> Option<RouteId> {
+        self.routes.iter().find(|(_, route)| route.id == id).map(|(route, _)| *route)
     }
 }

@@ -15,6 +15,9 @@
 #include <string.h>
 
 #include "loop.h"
+#ifdef MODULE_NATS
+#include "nats.h"
+#endif
 
 static bool upper(stream_t *stream, ixt_slice_t message) {
     uint8_t *answer = malloc(message.length + 1);
@@ -96,8 +99,14 @@ int main(int argc, char **argv) {
     static const module_t module = {
         .name = "c-example", .services = services, .service_count = 4, .announced = announced};
     if (argc != 2) {
-        die("usage", "module SOCKET");
+        die("usage", "module SOCKET|nats://…");
     }
+#ifdef MODULE_NATS
+    if (strncmp(argv[1], "nats://", 7) == 0) {
+        pipe_t nats = pipe_nats(argv[1], "-");
+        return loop_run(&module, &nats);
+    }
+#endif
     pipe_t pipe = pipe_unix(argv[1]);
     return loop_run(&module, &pipe);
 }

@@ -75,6 +75,9 @@ impl Node {
         ));
         // There is room for one.
         let local = host.connect(Behind::default(), now_us).unwrap_or(LinkId::from_raw(0));
+        if let Some(leaving) = &mut host.leaving {
+            leaving.local = local;
+        }
         Ok(Self {
             publishing: Publishing::new(settings.max_message),
             settings,
@@ -283,6 +286,7 @@ impl Node {
                 taken: VecDeque::new(),
                 tells_taken: false,
                 waiting: VecDeque::new(),
+                waiting_bytes: 0,
                 wanted: Vec::new(),
                 idle_since_us: None,
                 is_listed: false,

@@ -30,6 +30,7 @@ pub(super) struct Peer {
     pub(super) tells_taken: bool,
     /// Opens of it by subject that came before its hello, or between the parts of a frame.
     pub(super) waiting: VecDeque<Vec<u8>>,
+    pub(super) waiting_bytes: usize,
     /// Streams of this node's module to endpoints there, until its hello.
     pub(super) wanted: Vec<StreamId>,
     /// Since when no stream lives between the two.

@@ -9,12 +9,12 @@ use super::envelope::{Header, Kind, NO_PIPE, Taken};
 use super::subject::{self, To};
 use super::subscriptions::State;
 use crate::command::ANY;
-use crate::ends::LinkId;
+use crate::ends::{LinkId, RouteId};
 use crate::is_name;
 use crate::looking::ADMIN;
 
-/// Opens of one node that may wait for its hello; more are dropped, and their callers lose patience.
-const MAX_WAITING: usize = 1024;
+/// Bytes of opens of one node that may wait for its hello; more are dropped, and their callers lose patience.
+const MAX_WAITING: usize = 4 << 20;
 
 impl Node {
     /// Takes in a message. One that is none of this protocol, or of which the subject does not bear out what it says,
@@ -140,7 +140,8 @@ impl Node {
         let connection = &self.host.links.get(link)?.connection;
         if connection.peer().is_some() && connection.is_between_frames() && peer.waiting.is_empty() {
             self.admit(link, frames);
-        } else if peer.waiting.len() < MAX_WAITING {
+        } else if peer.waiting_bytes < MAX_WAITING {
+            peer.waiting_bytes += frames.len();
             peer.waiting.push_back(frames.to_vec());
             self.list(link);
         }
@@ -157,12 +158,10 @@ impl Node {
         if self.host.links.get(link).is_some_and(|found| found.connection.knows(id)) {
             // The message was doubled, so nobody knows what was.
             self.stats.gaps += 1;
-            let route = self
-                .host
-                .routes
-                .iter_ids()
-                .find(|(_, route)| route.id == id && route.ends.caller.0 == link)
-                .map(|(route, _)| route);
+            let is_its = |route: &RouteId| {
+                self.host.routes.get(*route).is_some_and(|route| route.ends.caller.0 == link)
+            };
+            let route = self.host.routes.to(self.local, id).filter(is_its);
             if let Some(route) = route {
                 self.host.fail_route(route, StreamErrorCode::Unavailable, "the open came twice");
             }
@@ -266,6 +265,7 @@ impl Node {
         }
         let Some(peer) = self.peers.get_mut(link) else { return };
         let (wanted, waiting) = (std::mem::take(&mut peer.wanted), std::mem::take(&mut peer.waiting));
+        peer.waiting_bytes = 0;
         for id in wanted {
             self.host.bind(id, link, true);
         }

@@ -1,6 +1,6 @@
 /* A byte pipe for loop.h to a node of libixt, of which libnats carries the messages: a module without a host. */
-#ifndef MATRIX_NATS_H
-#define MATRIX_NATS_H
+#ifndef MODULE_NATS_H
+#define MODULE_NATS_H
 
 #include "loop.h"
 
