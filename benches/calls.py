@@ -3,9 +3,12 @@
     calls.py --rust PROGRAM --go PROGRAM --python "INTERPRETER bench.py --host IXT"
 
 Each program prints one JSON object a line for each comparison: nanoseconds of a message there and
-back, directly, by the peer and through the host, the median of the rounds' ratios, and the CPU seconds of
-a million messages, of all processes together. Peers are gRPC, and NATS alone through a nats-server that is
-started here (`make nats`); in a client stream a message goes there, and not back. With --only nothing is written.
+back, directly, by the peer and through the host (`direct_ns`, `peer_ns`, `host_ns`), the medians of the rounds'
+ratios, and the CPU seconds of a million messages, of all processes together. Peers are gRPC, and NATS alone
+through a nats-server that is started here (`make nats`); in a client stream a message goes there, and not back.
+Beside NATS alone stand the same calls of modules that meet on it: `on_nats_ns`, their time by that of NATS alone
+(`on_nats_by_peer`), and `on_nats` of the CPU seconds, in which the server's are counted. Where ours is not on NATS
+these are missing or null. With --only nothing is written.
 """
 
 from __future__ import annotations
@@ -47,6 +50,8 @@ STREAMS = {"Rust": 5.0, "Go": 4.0, "Python": 8.0}
 UNARY = {"Rust": 1.5, "Go": 1.5, "Python": 3.0}
 #: Through the host: this often the direct time at most.
 HOST = 2.0
+#: On NATS: this often the time of NATS alone at most.
+ON_NATS = 1.3
 #: While a peer floods: this often the 99th percentile of the quiet host at most.
 SLOWER = 3.0
 TICKS = (0.5, 1, 2, 4, 8, 16, 32)
@@ -65,7 +70,9 @@ class Row:
     host_ns: float
     ratio: float
     host_by_direct: float
-    cpu_s_per_million: dict[str, float]
+    cpu_s_per_million: dict[str, float | None]
+    on_nats_ns: float | None = None
+    on_nats_by_peer: float | None = None
 
     @property
     def target(self) -> float | None:
@@ -81,6 +88,10 @@ class Row:
     @property
     def host_falls_short(self) -> bool:
         return self.host_by_direct > HOST
+
+    @property
+    def nats_falls_short(self) -> bool:
+        return self.on_nats_by_peer is not None and self.on_nats_by_peer > ON_NATS
 
 
 @dataclass(frozen=True)
@@ -127,15 +138,19 @@ def main() -> int:
     # A call may stand against two peers.
     hosted = {(row.language, row.operation, row.size): row.host_falls_short for row in rows}
     through = sum(not short for short in hosted.values())
+    on_nats = [row for row in rows if row.on_nats_by_peer is not None]
     print(
         f"{met} of {len(aimed)} targets are met; {through} of {len(hosted)} through the host;"
+        f" {sum(not row.nats_falls_short for row in on_nats)} of {len(on_nats)} on NATS;"
         f" {sum(not row.falls_short for row in flooded)} of {len(flooded)} beside a flood"
     )
     if arguments.only:
         print("--only: the page was left as it is")
         return 0
     if arguments.markdown:
-        write_page(arguments.markdown, "calls", table(rows) + flooded_table(flooded))
+        write_page(
+            arguments.markdown, "calls", table(rows) + nats_table(on_nats) + flooded_table(flooded)
+        )
     if arguments.plot:
         arguments.plot.write_text(plot(rows))
     return 0
@@ -170,10 +185,17 @@ def line_for_terminal(row: Row | Flooded) -> str:
         f"{row.language:7}{row.operation:24}{size_of(row.size):>7}{nanoseconds(row.direct_ns):>9} ns"
         f"  {times(row.ratio):>7} {row.peer}{mark(row.falls_short)}"
         f"  host {row.host_by_direct:.2f}{TIMES} direct{mark(row.host_falls_short)}"
+        + (
+            ""
+            if row.on_nats_by_peer is None
+            else f"  on NATS {row.on_nats_by_peer:.2f}{TIMES} it{mark(row.nats_falls_short)}"
+        )
     )
 
 
-def seconds(value: float) -> str:
+def seconds(value: float | None) -> str:
+    if value is None:
+        return DASH
     return f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
@@ -196,6 +218,24 @@ def table(rows: list[Row]) -> str:
             f" | {target} | {nanoseconds(row.host_ns)}"
             f" | {row.host_by_direct:.2f}{TIMES}{mark(row.host_falls_short)}"
             f" | {seconds(used['direct'])} / {seconds(used['peer'])} / {seconds(used['host'])} |"
+        )
+    return "\n".join([*out, ""])
+
+
+def nats_table(rows: list[Row]) -> str:
+    out = [
+        "",
+        f"| On NATS | | NATS alone | Its time, ns | Ours, ns | Ours by NATS alone ({AT_MOST} {ON_NATS:g}{TIMES})"
+        " | CPU s a million: NATS alone / ours |",
+        "|---|--:|---|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        used = row.cpu_s_per_million
+        out.append(
+            f"| {row.language}: {row.operation} | {size_of(row.size)} | {row.peer}"
+            f" | {nanoseconds(row.peer_ns)} | {nanoseconds(row.on_nats_ns)}"
+            f" | {row.on_nats_by_peer:.2f}{TIMES}{mark(row.nats_falls_short)}"
+            f" | {seconds(used['peer'])} / {seconds(used.get('on_nats'))} |"
         )
     return "\n".join([*out, ""])
 
@@ -225,14 +265,18 @@ def plot(rows: list[Row]) -> str:
             chart.row(f"{row.operation}, {size_of(row.size)}")
             if row.target is not None:
                 chart.want(row.target)
-            for kind, ratio in (("canonical", row.peer_ns / row.host_ns), ("plain", row.ratio)):
+            marks = [("canonical", row.peer_ns / row.host_ns), ("plain", row.ratio)]
+            if row.on_nats_by_peer is not None:
+                marks.append(("best", 1 / row.on_nats_by_peer))
+            for kind, ratio in marks:
                 chart.mark(kind, ratio, times(ratio))
     key = (
         '<circle class="plain" cx="22" cy="44" r="4.5"/><text x="32" y="48">directly</text>'
         '<circle class="canonical" cx="112" cy="44" r="4.5"/>'
         '<text x="122" y="48">through the host; gRPC has none between</text>'
-        '<line class="want" x1="402" x2="402" y1="38" y2="50"/>'
-        '<text x="410" y="48">target, directly</text>'
+        '<path class="best" d="M368 39l5 5l-5 5l-5 -5z"/><text x="378" y="48">on NATS</text>'
+        '<line class="want" x1="452" x2="452" y1="38" y2="50"/>'
+        '<text x="460" y="48">target, directly</text>'
     )
     title = "Calls between two processes: how many times as fast as gRPC and NATS (logarithmic)"
     return chart.svg(

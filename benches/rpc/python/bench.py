@@ -6,7 +6,7 @@ All echo bytes as they are, grpcio too (no protobuf on either side). The ways ta
 the first round warms up, and medians are told: one JSON object a line, with nanoseconds a message
 there and back, the ratio, and the CPU seconds that a million messages take, of all processes of that
 way together. With `--host` the same goes through `ixt host` too. NATS takes part where `NATS_URL` names its
-server; `NATS_PID` is the process whose CPU seconds count with it.
+server, alone and with ours on it; `NATS_PID` is the process whose CPU seconds count with both.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
+
+NATS, ON_NATS = "nats-py", "on NATS"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Case:
         """How many a round has by one of the ways; none: it takes no part."""
         if way == "grpcio":
             return int(self.count * self.grpcio)
-        return self.count if way != "nats-py" or self.nats else 0
+        return self.count if way not in (NATS, ON_NATS) or self.nats else 0
 
 
 CASES = [
@@ -63,7 +65,7 @@ CASES = [
     Case("client stream", 16 << 10, 4_000, nats=True),
 ]
 #: Against whom ours is held.
-PEERS = ("grpcio", "nats-py")
+PEERS = ("grpcio", NATS)
 
 
 class Caller(Protocol):
@@ -350,12 +352,13 @@ async def ways(stack: AsyncExitStack, host: Path | None) -> dict[str, Way]:
         found["host"] = Way(hosted, [host_pid, module_pid])
     if url := os.environ.get("NATS_URL"):
         nats: Any = import_module("nats")
-        pids = [await serve("nats", url)]
-        if pid := os.environ.get("NATS_PID"):
-            pids.append(int(pid))
+        server = [int(pid)] if (pid := os.environ.get("NATS_PID")) else []
+        pids = [await serve("nats", url), *server]
         connection = await nats.connect(url)
         stack.push_async_callback(connection.close)
-        found["nats-py"] = Way(Nats(connection), pids)
+        found[NATS] = Way(Nats(connection), pids)
+        pids = [await serve("module", url), *server]
+        found[ON_NATS] = Way(await ixt(url, False), pids)
     if len(found) > 2:
         # Until the module is announced, and NATS' server knows who answers.
         await asyncio.sleep(2)
@@ -395,12 +398,17 @@ def line(case: Case, peer: str, found: dict[str, Way]) -> dict[str, object]:
         "peer": peer,
     }
     names = {"direct": "direct", peer: "peer", "host": "host"}
+    if peer == NATS:
+        # What NATS alone takes is held against ours on NATS, too.
+        names[ON_NATS] = "on_nats"
     of = {name: found[way] for way, name in names.items() if way in found}
     for name, way in of.items():
         told[f"{name}_ns"] = round(statistics.median(way.times))
     told["ratio"] = ratio(of["peer"], of["direct"])
     if "host" in of:
         told["host_by_direct"] = ratio(of["host"], of["direct"])
+    if "on_nats" in of:
+        told["on_nats_by_peer"] = ratio(of["on_nats"], of["peer"])
     told["cpu_s_per_million"] = {
         name: round(way.cpu / way.messages * 1e6, 1) for name, way in of.items()
     }
