@@ -26,7 +26,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-survival test-interop bench-rpc bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-survival test-interop bench-rpc bench-scale bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -265,7 +265,7 @@ lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warn
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival tests/nats benches/chart.py benches/report.py benches/calls.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival tests/nats benches/chart.py benches/report.py benches/calls.py benches/scale.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		MYPYPATH=tests/nats $(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
@@ -351,6 +351,10 @@ bench-rpc: build nats ## calls between two processes, against gRPC (tonic, grpc-
 	$(PY) -m pip install --quiet --disable-pip-version-check -r benches/rpc/python/requirements.txt
 	$(PY) benches/calls.py --rust $(RELEASE)/ixt-bench-rpc --go "env IXT=$(RELEASE)/ixt $(BUILD)/bench-rpc-go" \
 		--python "$(PY) benches/rpc/python/bench.py --host $(RELEASE)/ixt" --markdown docs/benchmarks.md --plot docs/calls.svg
+
+bench-scale: core nats ## what calls, streams and modules cost on one host and on NATS; writes docs/scale.md
+	cargo build --release --locked -p ixt-bench-rpc
+	$(PYTHON) benches/scale.py --bench $(RELEASE)/ixt-bench-rpc --ixt $(RELEASE)/ixt --markdown docs/scale.md $(FLAGS)
 
 bench-arcp: toolchain wheel-arcp $(INTEROP)/.installed ## ARCP against the official Python SDK, side by side; writes docs/benchmarks.md
 	cargo build --release --locked -p ixt-bench-arcp

@@ -1,11 +1,15 @@
-//! Calls between two processes: ours directly and through a host, and tonic, over a Unix socket; and NATS alone.
+//! Calls between two processes: ours directly and through a host, and tonic, over a Unix socket; and through a server
+//! of NATS, by NATS alone and by ours on it.
 //!
 //! It starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 //! object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
 //! messages, of client and servers together; and how much slower calls are while a peer floods the host. An argument,
 //! with which an operation begins, measures that alone. NATS takes part where `NATS_URL` names its server; `NATS_PID`
-//! is the process whose CPU seconds count with it.
+//! is the process whose CPU seconds count with it. How lines are read is told in `benches/calls.py`.
+//!
+//! `crowd` and `provide` are the processes of which `benches/scale.py` measures what they cost.
 
+mod crowd;
 mod flood;
 mod nats_peer;
 mod others;
@@ -36,6 +40,8 @@ const CASES: [(Operation, usize, usize); 7] = [
 /// Against whom ours is held.
 const NATS: &str = "async-nats";
 const PEERS: [&str; 2] = ["tonic", NATS];
+/// Ours where its modules meet on NATS.
+const ON_NATS: &str = "on NATS";
 /// What a flood does to the calls of others.
 const OTHERS: &str = "others";
 /// Rounds of which the median is taken.
@@ -52,6 +58,8 @@ fn main() -> Result<(), Failure> {
         ["nats", url] => runtime.block_on(nats_peer::serve(url)),
         ["direct", url] => runtime.block_on(ours::serve(url, false)),
         ["module", url] => runtime.block_on(ours::serve(url, true)),
+        ["provide", url, name] => runtime.block_on(crowd::provide(url, name)),
+        ["crowd", url, name] => runtime.block_on(crowd::crowd(url, name)),
         ["flood", url, service] => flood::flood(url, service),
         ["host", url] => runtime.block_on(ours::host(url)),
         [] => runtime.block_on(measure("")),
@@ -126,7 +134,7 @@ async fn measure_in(folder: &std::path::Path, only: &str) -> Result<(), Failure>
     ];
     if let Some(url) = &nats {
         sides.push((NATS, Side::Nats(nats_peer::Client::connect(url).await?)));
-        sides.push(("on NATS", Side::Ours(Ours::connect(url, true).await?)));
+        sides.push((ON_NATS, Side::Ours(Ours::connect(url, true).await?)));
     }
     for (operation, size, count) in CASES {
         if operation.name().starts_with(only) {
@@ -163,7 +171,7 @@ async fn compare(
     let payload = vec![7u8; size];
     let mut ways: Vec<(&Side, Measured)> = sides
         .iter()
-        .filter(|(_, side)| side.has(operation))
+        .filter(|(name, side)| side.has(operation) && (*name != ON_NATS || operation.is_of_nats()))
         .map(|(name, side)| (side, Measured { name, times: Vec::new(), used: 0.0 }))
         .collect();
     for round in 0..=ROUNDS {
@@ -184,7 +192,7 @@ async fn compare(
     let named = |wanted: &str| ways.iter().map(|(_, measured)| measured).find(|way| way.name == wanted);
     let (Some(direct), Some(host)) = (named("direct"), named("host")) else { return Ok(()) };
     let cpu_per_million = |way: &Measured| way.used * 1e6 / (count * ROUNDS) as f64;
-    let on_nats = named("on NATS");
+    let on_nats = named(ON_NATS);
     for peer in PEERS.into_iter().filter_map(named) {
         // What NATS alone takes is held against ours on NATS, too.
         let on_nats = on_nats.filter(|_| peer.name == NATS);
@@ -198,6 +206,7 @@ async fn compare(
                 "ratio": ratio(&peer.times, &direct.times), "host_by_direct": ratio(&host.times, &direct.times),
                 "cpu_s_per_million": {
                     "direct": cpu_per_million(direct), "peer": cpu_per_million(peer), "host": cpu_per_million(host),
+                    "on_nats": on_nats.map(cpu_per_million),
                 },
             })
         );

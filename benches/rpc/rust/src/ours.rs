@@ -17,9 +17,10 @@ fn config() -> Config {
     config
 }
 
-fn echo() -> ModuleBuilder {
-    Module::builder("echo")
-        .connection(config())
+/// Everything that is measured, under a name.
+pub(crate) fn echo(name: &str, config: Config) -> ModuleBuilder {
+    Module::builder(name)
+        .connection(config)
         .unary("unary", |_context, payload| async { Ok(payload) })
         .service("each", |_context, call: Arc<Call>| async move {
             while let Some(message) = call.recv().await? {
@@ -46,11 +47,12 @@ fn echo() -> ModuleBuilder {
 
 /// Listens at the URL itself, or is a module at what is there: a host.
 pub(crate) async fn serve(url: &str, through_host: bool) -> Result<(), Failure> {
+    let echo = echo("echo", config());
     if through_host {
-        let module = echo().connect_patiently(url).await?;
+        let module = echo.connect_patiently(url).await?;
         module.serve().await?;
     } else {
-        echo().listen(url, None).await?.serve().await;
+        echo.listen(url, None).await?.serve().await;
     }
     Ok(())
 }

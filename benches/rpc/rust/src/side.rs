@@ -35,6 +35,11 @@ impl Operation {
             Self::Count => "client stream",
         }
     }
+
+    /// Whether NATS alone has it.
+    pub(crate) fn is_of_nats(self) -> bool {
+        matches!(self, Self::Unary | Self::AtOnce | Self::Count)
+    }
 }
 
 /// One way of calling. Clones are of one connection.
@@ -51,7 +56,7 @@ impl Side {
         match self {
             Self::Ours(_) => true,
             Self::Tonic(_) => operation != Operation::Count,
-            Self::Nats(_) => matches!(operation, Operation::Unary | Operation::AtOnce | Operation::Count),
+            Self::Nats(_) => operation.is_of_nats(),
         }
     }
 
