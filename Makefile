@@ -26,7 +26,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-survival test-interop bench-rpc bench-scale bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-deploy test-survival test-interop bench-rpc bench-scale bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -132,7 +132,7 @@ demo: build ## stream a file through a host and modules in Python, Go, C and Rus
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-nats test-survival test-arcp-python test-interop demo-system demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-nats test-deploy test-survival test-arcp-python test-interop demo-system demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
@@ -215,6 +215,11 @@ test-interop: toolchain wheel-arcp $(INTEROP)/.installed ## sessions with the of
 test-nats: nats $(VENV)/.tools
 	$(PY) -m pytest -q tests/nats
 
+# The units and manifests of docs/deploy: what they start is started, on a host and on three servers with TLS.
+test-deploy: build nats
+	@tools/toolchain.sh openssl
+	$(PY) -m pytest -q tests/deploy
+
 # Processes that are killed, readers that sleep, peers that keep no rule, networks that go and come back;
 # FLAGS="--seed N" chooses the moments again. The networks need root and iproute2; without them it says so.
 test-survival: build survival
@@ -265,7 +270,7 @@ lint: wheel wheel-arcp clib ## formatters, linters and type checkers; every warn
 	bindings/go/lint.sh
 	$(PY) -m ruff check . && $(PY) -m ruff format --check .
 	cd bindings/python && ../../$(PY) -m ruff check . && ../../$(PY) -m ruff format --check .
-	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival tests/nats benches/chart.py benches/report.py benches/calls.py benches/scale.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
+	for part in tests/traces tests/vectors tests/differential fuzz 'tests/errors.py tests/parity.py tests/quickstart schemas bindings/kotlin' examples/relay examples/system/system.py tests/matrix/run.py tests/interop/run.py tools/conformance.py tests/survival tests/nats tests/deploy docs/deploy benches/chart.py benches/report.py benches/calls.py benches/scale.py benches/arcp.py benches/instructions.py benches/python benches/rpc/python proof; do \
 		MYPYPATH=tests/nats $(PY) -m mypy --strict $$part; done
 	cd bindings/python && ../../$(PY) -m mypy && ../../$(PY) -m pyright --pythonpath ../../$(PY)
 	cd bindings/python/arcp && ../../../$(ARCP_PY) -m mypy && ../../../$(ARCP_PY) -m pyright --pythonpath ../../../$(ARCP_PY)
