@@ -26,7 +26,7 @@ NIGHTLY ?= nightly
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench fmt lint docs schemas vectors conformance coverage-arcp drift clean \
 	nightly install semver semver-baseline msrv fuzz fuzz-corpus miri differential mutants package advisories prove instructions test-instructions test-schedules \
-	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-deploy test-survival test-interop bench-rpc bench-scale bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
+	toolchain toolchain-test core clib wheel relay system system-nats matrix nats survival demo-system demo-system-host demo-system-nats demo-arcp demo-arcp-python wheel-arcp test-arcp-python test-matrix test-nats test-deploy test-survival test-interop bench-rpc bench-scale bench-arcp test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model test-docs test-relay parity
 
 help: ## this page
 	@printf 'Ixt: one core, six languages, the same bytes\n\n'
@@ -117,9 +117,14 @@ survival: system
 ## -- the main job -----------------------------------------------------------------------------------
 
 # With NATS=1 on a server of NATS, which it builds and starts; what the modules are told is another URL.
-demo-system: build $(if $(NATS),system-nats,system) ## a host and modules in Python, Go, Rust and C: a chain of calls, a deadline, a cancel, a refusal; NATS=1: without a host
-	$(PY) examples/system/system.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-system \
-		--go $(BUILD)/system-go --c $(BUILD)/$(if $(NATS),module-c-nats,module-c) $(if $(NATS),--nats)
+demo-system: $(if $(NATS),demo-system-nats,demo-system-host) ## a host and modules in Python, Go, Rust and C: a chain of calls, a deadline, a cancel, a refusal; NATS=1: without a host
+
+SYSTEM = $(PY) examples/system/system.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-system --go $(BUILD)/system-go
+demo-system-host: build system
+	$(SYSTEM) --c $(BUILD)/module-c
+
+demo-system-nats: build system-nats
+	$(SYSTEM) --c $(BUILD)/module-c-nats --nats
 
 demo-arcp: core ## jobs of ARCP that survive their connection and, by kill -9, their runtime
 	$(RELEASE)/ixt-arcp-demo
@@ -132,12 +137,12 @@ demo: build ## stream a file through a host and modules in Python, Go, C and Rus
 
 ## -- tests ------------------------------------------------------------------------------------------
 
-test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-nats test-deploy test-survival test-arcp-python test-interop demo-system demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
+test: toolchain-test build test-rust test-c test-python test-go test-kotlin test-ruby test-swift test-model parity test-docs differential test-relay test-matrix test-nats test-deploy test-survival test-arcp-python test-interop demo-system-host demo-system-nats demo-arcp demo-arcp-python ## every test of every language; the counts of vectors and traces are compared
 
 $(COUNTS):
 	@mkdir -p $@
 
-test-rust: toolchain | $(COUNTS)
+test-rust: toolchain nats | $(COUNTS)
 	cargo test --locked --workspace --exclude ixt-python --exclude ixt-codegen --exclude ixt-bench --exclude ixt-bench-arcp --exclude ixt-bench-rpc \
 		--exclude ixt-bindgen --exclude ixt-kotlin --all-features \
 		-- --show-output 2>&1 | tee $(COUNTS)/rust.log

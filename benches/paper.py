@@ -255,7 +255,11 @@ def thousand(host: Measured, nats: Measured) -> str:
         ("C", "calls that each module makes in a second", CALLS),
         ("W", "messages on streams that each module sends in a second, of 64 B", MESSAGES),
         ("B", "bytes of a request and of an answer", PAYLOAD),
-        ("U", f"cores of a server of NATS, of which {SERVER_USED * 100:g} % may be busy", SERVER_CORES),
+        (
+            "U",
+            f"cores of a server of NATS, of which {SERVER_USED * 100:g} % may be busy",
+            SERVER_CORES,
+        ),
     ]
     out = ["| | Supposed | |", "|---|---|--:|"]
     out += [f"| {letter} | {what} | {value:,} |" for letter, what, value in supposed]
