@@ -194,8 +194,9 @@ test-instructions: $(RELEASE)/ixt-instructions
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --check $<
 
-# Every language calls every language, all four kinds and calls in one message, on a Unix socket and on TCP with TLS.
-test-matrix: build matrix
+# Every language calls every language, all four kinds and calls in one message, on a Unix socket, on TCP with TLS, on NATS
+# and on a cluster of it.
+test-matrix: build matrix nats
 	$(PY) tests/matrix/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-matrix --go $(BUILD)/matrix-go --c $(BUILD)/matrix-c
 
 # The official SDK has an environment of its own: it imports as `arcp`.

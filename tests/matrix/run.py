@@ -1,4 +1,4 @@
-"""Every language calls every language, all four kinds and messages, through a host; see README.md beside this.
+"""Every language calls every language, all four kinds and messages, through a host and on NATS; see README.md beside this.
 
 run.py --ixt COMMAND --rust PROGRAM --go PROGRAM --c PROGRAM
 """
@@ -10,11 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "nats"))
+
+from nats_server import Cluster, Server  # noqa: E402
+
 PATIENCE = 60.0
 
 
@@ -51,50 +58,109 @@ def expected() -> list[str]:
     ]
 
 
-class Host:
-    """A host and the providers at it."""
+@dataclass
+class Place:
+    """Where programs meet."""
 
-    def __init__(
-        self, ixt: str, url: str, roots: str, programs: dict[str, list[str]], options: list[str]
-    ) -> None:
-        self.roots = roots
-        self.host = subprocess.Popen(
-            [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE
-        )
-        assert self.host.stderr
-        self.url = (
-            self.host.stderr.readline().decode().split()[-1].replace("127.0.0.1", "localhost")
-        )
-        serve = ["serve", self.url, roots]
-        self.providers = [subprocess.Popen([*program, *serve]) for program in programs.values()]
-        end = time.monotonic() + PATIENCE
-        listing = [ixt, "--color", "never", "modules", "--host", self.url]
-        if roots != "-":
-            listing += ["--tls-roots", roots]
-        while True:
-            done = subprocess.run(listing, capture_output=True, text=True, check=False)
-            found = {
-                line.split()[0]
-                for line in done.stdout.splitlines()
-                if line and not line.startswith(" ")
-            }
-            if set(programs) <= found:
-                return
-            if time.monotonic() > end:
-                self.stop()
-                raise SystemExit(
-                    f"not announced at {self.url}: {sorted(set(programs) - found)} {done.stderr}"
+    urls: list[str]
+    """All lead to the same programs."""
+    roots: str = "-"
+
+    def at(self, number: int) -> str:
+        """Its URLs in turns."""
+        return self.urls[number % len(self.urls)]
+
+
+@contextmanager
+def host(ixt: str, url: str, roots: str, options: list[str]) -> Iterator[Place]:
+    """A host that listens there."""
+    process = subprocess.Popen(
+        [ixt, "host", "--grace", "0", *options, url], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    try:
+        heard = process.stderr.readline().split()[-1]
+        yield Place([heard.replace("127.0.0.1", "localhost")], roots)
+    finally:
+        end([process])
+
+
+@contextmanager
+def nats(folder: Path) -> Iterator[Place]:
+    """One server of NATS."""
+    with Server(folder) as server:
+        yield Place([server.url])
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Place]:
+    """Three servers of NATS."""
+    with Cluster(folder) as servers:
+        yield Place(servers.urls)
+
+
+@contextmanager
+def providers(ixt: str, place: Place, programs: dict[str, list[str]]) -> Iterator[None]:
+    """All programs as providers, which everybody in the place can call when this is reached."""
+    serving: list[subprocess.Popen[bytes]] = []
+    try:
+        for number, program in enumerate(programs.values()):
+            serving.append(subprocess.Popen([*program, "serve", place.at(number), place.roots]))
+        for url in place.urls:
+            await_modules(ixt, url, place.roots, set(programs))
+        yield
+    finally:
+        end(serving)
+
+
+def await_modules(ixt: str, url: str, roots: str, wanted: set[str]) -> None:
+    """Waits until these modules can be seen from there."""
+    listing = [ixt, "--color", "never", "modules", "--host", url]
+    if roots != "-":
+        listing += ["--tls-roots", roots]
+    late = time.monotonic() + PATIENCE
+    while True:
+        done = subprocess.run(listing, capture_output=True, text=True, check=False)
+        lines = done.stdout.splitlines()
+        found = {line.split()[0] for line in lines if line and not line.startswith(" ")}
+        if wanted <= found:
+            return
+        if time.monotonic() > late:
+            raise SystemExit(f"not announced at {url}: {sorted(wanted - found)} {done.stderr}")
+        time.sleep(0.05)
+
+
+def end(processes: list[subprocess.Popen[bytes]] | list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def call_all(place: Place, transport: str, programs: dict[str, list[str]]) -> tuple[int, int]:
+    """Every program calls every one; gives how many results were right and how many wrong."""
+    want = expected()
+    passed = failed = 0
+    for number, (caller, program) in enumerate(programs.items()):
+        for provider in programs:
+            # The next one of several: the provider with its own number is at another.
+            command = [*program, "call", place.at(number + 1), place.roots, provider]
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=PATIENCE, check=False
+            )
+            said = done.stdout.splitlines()
+            wrong = 0
+            if done.returncode != 0 or said != want:
+                wrong = max(1, sum(line not in said for line in want))
+                print(
+                    f"{caller} calls {provider} over {transport}: {done.stdout}{done.stderr}",
+                    file=sys.stderr,
                 )
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        for process in (*self.providers, self.host):
-            process.terminate()
-        for process in (*self.providers, self.host):
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            passed, failed = passed + len(want) - wrong, failed + wrong
+    return passed, failed
 
 
 def main() -> int:
@@ -108,7 +174,6 @@ def main() -> int:
         "c": [arguments.c],
         "python": [sys.executable, str(HERE / "python/program.py")],
     }
-    want = expected()
     failed = passed = 0
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -117,33 +182,21 @@ def main() -> int:
         everything = 'provide = ["*"]\nsubscribe = ["*"]\ncall = ["*"]\ncapabilities = ["*"]\nsubjects = ["*"]\n'
         policy.write_text(f"[default]\n{everything}", encoding="utf-8")
         tls = ["--policy", str(policy), "--tls-certificate", str(chain), "--tls-key", str(key)]
-        transports: list[tuple[str, str, str, list[str]]] = [
-            ("unix", f"unix://{folder}/host.sock", "-", []),
-            ("tcp+tls", "tls://127.0.0.1:0", str(trusted), tls),
-        ]
-        for transport, url, roots, options in transports:
-            host = Host(arguments.ixt, url, roots, programs, options)
-            try:
-                for caller, program in programs.items():
-                    for provider in programs:
-                        command = [*program, "call", host.url, roots, provider]
-                        done = subprocess.run(
-                            command, capture_output=True, text=True, timeout=PATIENCE, check=False
-                        )
-                        said = done.stdout.splitlines()
-                        wrong = 0
-                        if done.returncode != 0 or said != want:
-                            wrong = max(1, sum(line not in said for line in want))
-                        passed += len(want) - wrong
-                        failed += wrong
-                        if wrong:
-                            print(
-                                f"{caller} calls {provider} over {transport}: {done.stdout}{done.stderr}",
-                                file=sys.stderr,
-                            )
-            finally:
-                host.stop()
-    what = f"{len(programs)} callers, {len(programs)} providers, 4 kinds and messages, 2 transports"
+        ixt = arguments.ixt
+        transports: dict[str, Callable[[], AbstractContextManager[Place]]] = {
+            "unix": lambda: host(ixt, f"unix://{folder}/host.sock", "-", []),
+            "tcp+tls": lambda: host(ixt, "tls://127.0.0.1:0", str(trusted), tls),
+            "nats": lambda: nats(folder),
+            "a cluster of nats": lambda: cluster(folder),
+        }
+        for transport, begin in transports.items():
+            with begin() as place, providers(ixt, place, programs):
+                right, wrong = call_all(place, transport, programs)
+            passed, failed = passed + right, failed + wrong
+    what = (
+        f"{len(programs)} callers, {len(programs)} providers, 4 kinds and messages, "
+        f"{len(transports)} transports"
+    )
     print(f"matrix: {passed} passed, {failed} failed ({what})")
     return 1 if failed else 0
 
