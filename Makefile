@@ -228,7 +228,7 @@ test-deploy: build nats
 
 # Processes that are killed, readers that sleep, peers that keep no rule, networks that go and come back;
 # FLAGS="--seed N" chooses the moments again. The networks need root and iproute2; without them it says so.
-test-survival: build survival
+test-survival: build survival nats
 	$(PY) tests/survival/run.py --ixt $(RELEASE)/ixt --rust $(RELEASE)/ixt-survival --go $(BUILD)/survival-go \
 		--c $(BUILD)/module-c $(FLAGS)
 
@@ -320,7 +320,7 @@ instructions: $(RELEASE)/ixt-instructions ## count again what the hottest operat
 	@tools/toolchain.sh valgrind
 	$(PYTHON) benches/instructions.py --write $<
 
-prove: build survival $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, schedules, planted bugs, stress, kills, fuzzing, Miri; one line each
+prove: build survival nats $(TOOLS)/cargo-fuzz@0.13.2 ## the long rest of the proof: models, schedules, planted bugs, stress, kills, fuzzing, Miri; one line each
 	@MAKE="$(MAKE)" PYTHON=$(CURDIR)/$(PY) proof/prove.sh $(ITEMS)
 
 ## -- packages ---------------------------------------------------------------------------------------

@@ -93,9 +93,12 @@ survival() {
         --go build/survival-go --c build/module-c "$@"
 }
 
-# `kill -9` of so many callers, providers and hosts, each at a moment of the seed's choice.
+# `kill -9` of so many callers, providers and hosts, each at a moment of the seed's choice; and on NATS of so many in all,
+# on one server and on a cluster.
 item_kills() {
-    survival --count $((3 * ${KILLS:-200})) kills
+    survival --count $((3 * ${KILLS:-200})) kills &&
+        survival --count "${KILLS:-200}" --ground nats kills &&
+        survival --count "${KILLS:-200}" --ground cluster kills
 }
 
 # Wires that are cut for less and for more than the idle time.

@@ -72,9 +72,18 @@ def until(what: Callable[[], bool], why: Callable[[], str]) -> None:
 class Server:
     """One nats-server: it runs from the beginning and through a `with`, and answers when that is reached."""
 
-    def __init__(self, folder: Path, config: str = "", *, name: str = "nats") -> None:
-        """`folder` gets its configuration and its log; `config` is added to the configuration as it is."""
+    def __init__(
+        self,
+        folder: Path,
+        config: str = "",
+        *,
+        name: str = "nats",
+        variables: dict[str, str] | None = None,
+    ) -> None:
+        """`folder` gets its configuration and its log; `config` is added to the configuration as it is, and may name
+        these variables of the environment."""
         self.name = name
+        self._variables = {**os.environ, **(variables or {})}
         #: What the next :meth:`start` adds to the configuration.
         self.config = config
         self.port = free_port()
@@ -90,11 +99,16 @@ class Server:
         return f"nats://{HOST}:{self.port}"
 
     @property
-    def pid(self) -> int:
-        """Of the process that was started last."""
+    def process(self) -> subprocess.Popen[bytes]:
+        """That was started last."""
         if self._process is None:
             raise NatsError(f"{self.name} was never started")
-        return self._process.pid
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        return self.process.pid
 
     @property
     def lives(self) -> bool:
@@ -117,7 +131,11 @@ class Server:
         self._file.write_text(head + self.config + "\n", encoding="utf-8")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "-c", self._file], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [self._program, "-c", self._file],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._variables,
             )
 
     def await_answer(self) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ground import Ground, World
-from processes import MIB, PATIENCE, ExpectationError, Process, Programs, settled, until
+from ground import BOUND, Ground, World
+from processes import (
+    MIB,
+    PATIENCE,
+    ExpectationError,
+    Process,
+    Programs,
+    descriptors,
+    settled,
+    until,
+)
 
 LANGUAGES = ("rust", "go", "python")
 CALLERS = {f"caller-{language}": language for language in LANGUAGES}
@@ -17,8 +27,6 @@ PROVIDERS = {f"provider-{language}": language for language in LANGUAGES}
 SERVICES = {"c": "upper,count,echo"}
 EVERY = "upper,count,sum,echo"
 
-#: Seconds within which every open stream ends at both its ends, once it is known that one of three processes is gone.
-BOUND = 5.0
 #: Seconds within which modules come back to a server that was started again, or that can be reached again.
 BACK = 10.0
 #: How much a process may grow over all moments.
@@ -31,6 +39,8 @@ CALLER_GONE = COMPLETED | {"cancelled:consumerGone"}
 PROVIDER_GONE = COMPLETED | {"failed:unavailable", "failed:notFound"}
 SERVER_GONE_CALLS = COMPLETED | {"failed:unavailable", "refused:unavailable"}
 SERVER_GONE_ANSWERS = COMPLETED | {"failed:unavailable"}
+#: Without a host in between, who answers is told of a caller that cannot be reached as of one that is gone.
+SERVER_OUTLIVED_ANSWERS = SERVER_GONE_ANSWERS | CALLER_GONE
 #: What waited for a server may reach it before its provider does.
 SERVER_BACK_CALLS = SERVER_GONE_CALLS | {"failed:notFound"}
 
@@ -82,7 +92,9 @@ class Crowd:
         for caller in callers:
             self.world.modules[caller].tell(line)
 
-    def drained(self, survivors: dict[str, Process], waiting: bool = True) -> dict[str, Any]:
+    def drained(
+        self, survivors: dict[str, Process], waiting: bool = True, within: float = BOUND
+    ) -> dict[str, Any]:
         """Waits until no call is open, and none is answered, in any of these, and gives their reports. Calls that
         only wait for a connection count if `waiting`."""
         found: dict[str, dict[str, Any]] = {}
@@ -92,7 +104,7 @@ class Crowd:
             keys = ("busy", "answering", "waiting") if waiting else ("busy", "answering")
             return not any(report.get(key) for report in found.values() for key in keys)
 
-        until(all_over, BOUND, lambda: f"calls are still open: {found}")
+        until(all_over, within, lambda: f"calls are still open: {found}")
         return found
 
     def traffic(self, pairs: dict[str, str]) -> None:
@@ -166,19 +178,28 @@ class Crowd:
 
     def no_leak(self) -> None:
         """Holds descriptors and memory against what they were when the process was first looked at."""
+        for name in self.ground.descriptors():
+            self.as_many(name, partial(self.of_servers, name))
+        for name, process in self.tellers().items():
+            self.as_many(name, partial(descriptors, process))
         for name, process in {**self.tellers(), **self.ground.servers}.items():
-            self.looked_at(name, process)
+            self.no_larger(name, process)
 
-    def looked_at(self, name: str, process: Process) -> None:
+    def of_servers(self, name: str) -> int:
+        return self.ground.descriptors()[name]
+
+    def as_many(self, name: str, measure: Callable[[], int]) -> None:
         if name in self.descriptors:
             known = self.descriptors[name]
             until(
-                lambda: process.descriptors == known,
+                lambda: measure() == known,
                 BOUND,
-                lambda: f"{name} had {known} descriptors, and has {process.descriptors}",
+                lambda: f"{name} had {known} descriptors, and has {measure()}",
             )
         else:
-            self.descriptors[name] = settled(lambda: process.descriptors)
+            self.descriptors[name] = settled(measure)
+
+    def no_larger(self, name: str, process: Process) -> None:
         pid, memory = self.memory.get(name, (0, 0))
         if pid != process.process.pid:
             self.memory[name] = (process.process.pid, process.memory)

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from crowd import BOUND, EVERY
-from ground import EVERYTHING, HostGround, World
+from crowd import EVERY
+from ground import BOUND, EVERYTHING, Ground, HostGround, World
 from ixt_sdk import InteractionKind, InvocationContext
 from ixt_sdk.invocation import ActorIdentity, OperatorSubject, ServiceTarget
 from ixt_sdk.streaming import StreamError, StreamErrorCode
@@ -55,52 +55,21 @@ def code_of(answer: object) -> object:
     return answer.code if isinstance(answer, StreamError) else answer
 
 
-class Stage:
-    """A host, modules that keep the rules, and peers that do not."""
+class Honest:
+    """Modules that keep the rules, and call each other."""
 
-    def __init__(self, programs: Programs, folder: Path) -> None:
-        policy = folder / "policy.toml"
-        policy.write_text(EVERYTHING + LIAR.replace("UID", str(os.getuid())), encoding="utf-8")
-        self.ground = HostGround(programs, folder, "--policy", str(policy))
-        self.world = World(programs, folder, self.ground)
-        for name in (*HONEST, *HONEST.values()):
-            self.world.begin(name, name.split("-")[1])
-        for process in self.world.modules.values():
-            process.line()
-        self.host = self.ground.host
-        self.heard = 0
-        self.begin()
-        self.descriptors = settled(lambda: self.host.descriptors)
-
-    def begin(self) -> None:
+    def __init__(self, programs: Programs, folder: Path, ground: Ground) -> None:
+        self.world = World(programs, folder, ground)
+        try:
+            for name in (*HONEST, *HONEST.values()):
+                self.world.begin(name, name.split("-")[1])
+            for process in self.world.modules.values():
+                process.line()
+        except BaseException:
+            self.world.stop()
+            raise
         for caller, provider in HONEST.items():
             self.world.modules[caller].tell(f"traffic {provider} {EVERY}")
-
-    @contextmanager
-    def peer(self, name: str = "", *services: str) -> Iterator[Peer]:
-        with Peer(self.ground.socket) as peer:
-            if name:
-                expect("announced", peer.announce(name, *services), None)
-            yield peer
-
-    def audit(self) -> list[dict[str, Any]]:
-        """The refusals since the last time."""
-        lines = self.host.log.read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line) for line in lines[self.heard :] if line.startswith("{")]
-        self.heard = len(lines)
-        return found
-
-    def audited(self, count: int) -> list[dict[str, Any]]:
-        """So many refusals, and no more."""
-        found: list[dict[str, Any]] = []
-
-        def came() -> bool:
-            found.extend(self.audit())
-            return len(found) >= count
-
-        until(came, BOUND, lambda: f"{count} refusals are to be audited, and are: {found}")
-        expect("refusals", len(found), count)
-        return found
 
     def done(self) -> Counter[str]:
         """Calls that the honest callers have made, all of which must have completed."""
@@ -137,6 +106,45 @@ class Stage:
 
         wanted = f"{count} as {' or '.join(outcomes)}"
         until(over, BOUND, lambda: f"{service} ended as {found}, and not {wanted}")
+
+
+class Stage(Honest):
+    """A host, modules that keep the rules, and peers that do not."""
+
+    def __init__(self, programs: Programs, folder: Path) -> None:
+        policy = folder / "policy.toml"
+        policy.write_text(EVERYTHING + LIAR.replace("UID", str(os.getuid())), encoding="utf-8")
+        self.ground = HostGround(programs, folder, "--policy", str(policy))
+        super().__init__(programs, folder, self.ground)
+        self.host = self.ground.host
+        self.heard = 0
+        self.descriptors = settled(lambda: self.host.descriptors)
+
+    @contextmanager
+    def peer(self, name: str = "", *services: str) -> Iterator[Peer]:
+        with Peer(self.ground.socket) as peer:
+            if name:
+                expect("announced", peer.announce(name, *services), None)
+            yield peer
+
+    def audit(self) -> list[dict[str, Any]]:
+        """The refusals since the last time."""
+        lines = self.host.log.read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line) for line in lines[self.heard :] if line.startswith("{")]
+        self.heard = len(lines)
+        return found
+
+    def audited(self, count: int) -> list[dict[str, Any]]:
+        """So many refusals, and no more."""
+        found: list[dict[str, Any]] = []
+
+        def came() -> bool:
+            found.extend(self.audit())
+            return len(found) >= count
+
+        until(came, BOUND, lambda: f"{count} refusals are to be audited, and are: {found}")
+        expect("refusals", len(found), count)
+        return found
 
 
 def without_credit(stage: Stage) -> str:

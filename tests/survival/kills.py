@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crowd import (
-    BOUND,
     CALLER_GONE,
     CALLERS,
     COMPLETED,
@@ -17,8 +16,11 @@ from crowd import (
     SERVER_BACK_CALLS,
     SERVER_GONE_ANSWERS,
     SERVER_GONE_CALLS,
+    SERVER_OUTLIVED_ANSWERS,
     Crowd,
+    undisturbed,
 )
+from ground import BOUND
 from processes import ExpectationError, until
 
 
@@ -36,6 +38,8 @@ class Moment:
     """Seconds of traffic before the kill, from when every caller has got answers of all kinds."""
     after: float
     """Seconds of traffic after it."""
+    outlives: bool = False
+    """Whether the modules' connections may outlive a server."""
 
     @property
     def victim(self) -> str:
@@ -48,7 +52,7 @@ class Moment:
         if self.role == "server" and what == "calls":
             return SERVER_BACK_CALLS if is_back else SERVER_GONE_CALLS
         if self.role == "server":
-            return SERVER_GONE_ANSWERS
+            return SERVER_OUTLIVED_ANSWERS if self.outlives else SERVER_GONE_ANSWERS
         if self.role == "caller" and what == "answers" and name == self.pairs[self.caller]:
             return CALLER_GONE
         if self.role == "provider" and what == "calls" and name == self.caller:
@@ -56,8 +60,9 @@ class Moment:
         return COMPLETED
 
 
-def moments(seed: int, count: int, providers: list[str], servers: list[str]) -> list[Moment]:
+def moments(seed: int, count: int, crowd: Crowd) -> list[Moment]:
     """Each role is the victim's a third of the times."""
+    providers, ground = list(crowd.providers), crowd.ground
     rng = random.Random(seed)
     roles = (["caller", "provider", "server"] * (count // 3 + 1))[:count]
     rng.shuffle(roles)
@@ -65,8 +70,10 @@ def moments(seed: int, count: int, providers: list[str], servers: list[str]) -> 
     for number, role in enumerate(roles, 1):
         pairs = dict(zip(CALLERS, rng.sample(providers, len(CALLERS)), strict=True))
         before, after = rng.uniform(0, 0.3), rng.uniform(0, 0.1)
-        caller, server = rng.choice(list(CALLERS)), rng.choice(servers)
-        made.append(Moment(number, role, pairs, caller, server, before, after))
+        caller, server = rng.choice(list(CALLERS)), rng.choice(list(ground.servers))
+        made.append(
+            Moment(number, role, pairs, caller, server, before, after, ground.outlives_server)
+        )
     return made
 
 
@@ -82,18 +89,26 @@ class Kills:
         crowd.traffic(moment.pairs)
         time.sleep(moment.before)
         victim = crowd.world.processes()[moment.victim]
+        apart = self.apart(moment)
         died = time.monotonic()
         victim.kill()
         time.sleep(moment.after)
         survivors = {name: each for name, each in crowd.tellers().items() if each is not victim}
         crowd.tell([caller for caller in moment.pairs if caller in survivors], "stop")
-        if moment.role == "server":
-            # Without it nothing of it can be open; what only waits for one goes on later.
-            self.judge(moment, crowd.drained(survivors, waiting=False), is_back=False)
+        if moment.role != "server":
+            bound = ground.after_caller if moment.role == "caller" else ground.after_provider
+            crowd.drained(survivors, within=bound)
+            ended = time.monotonic() - died
+        elif ground.outlives_server:
+            ground.begin(moment.server)
+            crowd.drained(survivors, within=ground.after_server)
+            ended = time.monotonic() - died
+            crowd.announced()
         else:
-            crowd.drained(survivors)
-        ended = time.monotonic() - died
-        if moment.role == "server":
+            # Without it nothing of it can be open; what only waits for one goes on later.
+            within = ground.after_server
+            self.judge(moment, crowd.drained(survivors, False, within), is_back=False)
+            ended = time.monotonic() - died
             self.again(moment.server)
         for name, server in ground.servers.items():
             if not server.lives:
@@ -101,6 +116,9 @@ class Kills:
         back = time.monotonic() - died
         reports = crowd.drained(survivors)
         broken = self.judge(moment, reports, is_back=True).total()
+        crowd.judge(
+            {name: report for name, report in reports.items() if name in apart}, undisturbed
+        )
         crowd.count(reports)
         crowd.no_stream()
         if moment.role != "server":
@@ -111,6 +129,15 @@ class Kills:
         return (
             f"{moment.victim:16} {broken:3} streams broke, all had ended after {ended:.2f} s{again}"
         )
+
+    def apart(self, moment: Moment) -> set[str]:
+        """Of those that the death of one server of several does not touch: who is at another, and calls nobody and is
+        called by nobody who is at it."""
+        if moment.role != "server" or len(self.crowd.ground.servers) == 1:
+            return set()
+        touched = self.crowd.ground.connected(moment.server)
+        pairs = [{*pair} for pair in moment.pairs.items() if not touched & {*pair}]
+        return set[str]().union(*pairs)
 
     def again(self, server: str) -> None:
         """Starts a server again, and waits until all modules have come back."""
@@ -131,22 +158,24 @@ class Kills:
         return self.crowd.judge(reports, lambda name, what: moment.allowed(name, what, is_back))
 
 
-def kills(begin: Callable[[], Crowd], seed: int, count: int) -> str:
-    """Runs all moments and gives a line about them."""
+def kills(begin: Callable[[], Crowd], seed: int, count: int, where: str = "") -> str:
+    """Runs all moments and gives a line about them. `where` stands before the line of each."""
     begun = time.monotonic()
     crowd = begin()
     living = Kills(crowd)
-    providers, servers = list(crowd.providers), list(crowd.ground.servers)
     try:
         crowd.no_leak()
-        for moment in moments(seed, count, providers, servers):
+        for moment in moments(seed, count, crowd):
             try:
-                print(f"  {moment.number:2} {living.run(moment)}", flush=True)
+                print(
+                    f"  {where}{' ' if where else ''}{moment.number:2} {living.run(moment)}",
+                    flush=True,
+                )
             except ExpectationError as failure:
                 raise ExpectationError(
-                    f"moment {moment.number}, kill of {moment.victim}: {failure}"
+                    f"{where}{': ' if where else ''}moment {moment.number}, kill of {moment.victim}: {failure}"
                 ) from None
-        crowd.quiet(moments(seed + 1, 1, providers, servers)[0].pairs)
+        crowd.quiet(moments(seed + 1, 1, crowd)[0].pairs)
     finally:
         crowd.stop()
     return f"{count} kills in {time.monotonic() - begun:.0f} s ({crowd.all_seen()})"

@@ -140,6 +140,21 @@ class Process:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
+def descriptors(process: Process) -> int:
+    """How many it has open."""
+    return process.descriptors
+
+
+class Started(Process):
+    """A process that somebody else has started, and that says nothing on its standard output."""
+
+    def __init__(self, name: str, log: Path, process: subprocess.Popen[Any]) -> None:
+        self.name = name
+        self.log = log
+        self.process = process
+        self.lines = queue.SimpleQueue()
+
+
 class Programs:
     """The commands of what is run, by language, and of `ixt`."""
 

@@ -11,24 +11,29 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "nats"))
+
 from crowd import Crowd
 from ground import TRANSPORTS, on
 from hostile import Silence, hostile
+from hostile_nats import hostile_nats
 from kills import kills
 from network import network
 from processes import ExpectationError, Programs
 from sleepers import sleepers
 from wires import NoNetworksError, check
 
-PARTS = ("kills", "sleepers", "hostile", "network")
+PARTS = ("kills", "sleepers", "hostile", "network", "nats")
 #: What chooses by the seed, and how to have it again.
 SEEDED = {
     "kills": " (again by --seed {seed} --count {count} --ground {ground})",
     "network": " (again by --seed {seed} --cuts {cuts})",
+    "nats": " (again by --seed {seed} --count {count})",
 }
 
 
@@ -42,6 +47,25 @@ def on_wires(work: Callable[[], str]) -> str:
         print(f"missing: {lack}", file=sys.stderr)
         return "no wire was cut: see above what is missing"
     return work()
+
+
+def on_nats(programs: Programs, folder: Path, seed: int, count: int, mib: int) -> str:
+    """All parts that need no host. Kills are mostly waiting, so both grounds are at once, each with a third of them."""
+    folders = {each: folder / each for each in ("nats", "cluster", "sleepers", "hostile")}
+    for each in folders.values():
+        each.mkdir()
+
+    def killed(ground: str) -> str:
+        where = folders[ground]
+        return f"{ground}: " + kills(
+            lambda: Crowd(programs, where, on(ground, programs, where)), seed, count // 3, ground
+        )
+
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(killed, ("nats", "cluster")))
+    said.append(sleepers(programs, folders["sleepers"], "nats", mib))
+    said.append(hostile_nats(programs, folders["hostile"]))
+    return "; ".join(said)
 
 
 def main() -> int:
@@ -80,6 +104,7 @@ def main() -> int:
         "sleepers": lambda folder: sleepers(programs, folder, arguments.ground, arguments.mib),
         "hostile": lambda folder: hostile(programs, folder),
         "network": lambda folder: on_wires(lambda: network(programs, folder, seed, arguments.cuts)),
+        "nats": lambda folder: on_nats(programs, folder, seed, arguments.count, arguments.mib),
     }
     if unknown := set(arguments.parts) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
