@@ -392,10 +392,12 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, help="the page whose tables are written anew")
     arguments = parser.parse_args()
     amount = QUICK if arguments.quick else Amount()
+    load = os.getloadavg()[0]
     hosted, on_nats = (measure(at, arguments.bench, arguments.ixt, amount) for at in (host, nats))
     where = (
         f"Measured on {datetime.datetime.now(datetime.UTC).date()}: {cpu()}, {os.cpu_count()} cores,"
         f" {system()}; nats-server {version()}."
+        f" The machine's load before it was {load:.1f}."
     )
     tables = paper.costs(hosted, on_nats, amount)
     thousand = paper.thousand(hosted, on_nats)

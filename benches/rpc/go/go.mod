@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/h-dv/ixt/bindings/go v0.0.0
+	github.com/h-dv/ixt/bindings/go/ixtnats v0.0.0
 	github.com/nats-io/nats.go v1.55.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
@@ -21,3 +22,5 @@ require (
 )
 
 replace github.com/h-dv/ixt/bindings/go => ../../../bindings/go
+
+replace github.com/h-dv/ixt/bindings/go/ixtnats => ../../../bindings/go/ixtnats

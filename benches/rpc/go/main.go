@@ -1,9 +1,11 @@
-// Calls between two processes: ours directly, grpc-go, and ours through a host, over a Unix socket; and NATS alone.
+// Calls between two processes: ours directly, grpc-go, and ours through a host, over a Unix socket; and through a
+// server of NATS, by NATS alone and by ours on it.
 //
 // Without arguments it starts the servers as processes of its own, lets the clients take turns, and prints one JSON
 // object a line: what was measured, nanoseconds a message of each side, their ratio, and CPU seconds per million
 // messages, of client and servers together. The host is the command that IXT names (ixt); without it that way is
-// left out, and so is NATS without NATS_URL, its server. NATS_PID is the process whose CPU seconds count with it.
+// left out, and so is NATS without NATS_URL, its server. NATS_PID is the process whose CPU seconds count with it. How
+// lines are read is told in benches/calls.py.
 package main
 
 import (
@@ -130,7 +132,7 @@ func measure(only string) error {
 		commands = append(commands, []string{host, "host", url("host")}, []string{self, "serve-module", url("host")})
 	}
 	if nats != "" {
-		commands = append(commands, []string{self, "serve-nats", nats})
+		commands = append(commands, []string{self, "serve-nats", nats}, []string{self, "serve-module", nats})
 		if pid, err := strconv.Atoi(os.Getenv("NATS_PID")); err == nil {
 			pids = append(pids, pid)
 		}
@@ -165,7 +167,11 @@ func measure(only string) error {
 	}
 	if nats != "" {
 		alone, err := connectNATS(nats)
-		if err := connect("nats.go", alone, err); err != nil {
+		if err := connect(natsPeer, alone, err); err != nil {
+			return err
+		}
+		met, err := connectOurs(nats, true)
+		if err := connect(onNATS, met, err); err != nil {
 			return err
 		}
 	}
@@ -188,13 +194,19 @@ func measure(only string) error {
 	return nil
 }
 
+const (
+	natsPeer = "nats.go"
+	// onNATS is ours where its modules meet on NATS.
+	onNATS = "on NATS"
+)
+
 // compare measures one case of all ways in turns, and prints a line for each peer that takes part.
 func compare(all []*way, pids []int, operation string, size, count int) error {
 	payload := make([]byte, size)
 	ways := map[string]*way{}
 	for _, way := range all {
 		way.times, way.used = nil, 0
-		if has(way.side, operation) {
+		if has(way.side, operation) && (way.name != onNATS || operation != bidi) { // which NATS alone has not
 			ways[way.name] = way
 		}
 	}
@@ -219,7 +231,7 @@ func compare(all []*way, pids []int, operation string, size, count int) error {
 		}
 	}
 	direct, host := ways["direct"], ways["host"]
-	for _, name := range []string{"grpc-go", "nats.go"} {
+	for _, name := range []string{"grpc-go", natsPeer} {
 		peer := ways[name]
 		if peer == nil {
 			continue
@@ -229,7 +241,12 @@ func compare(all []*way, pids []int, operation string, size, count int) error {
 			"ratio": ratio(peer.times, direct.times),
 		}
 		seconds := map[string]float64{}
-		for name, way := range map[string]*way{"direct": direct, "peer": peer, "host": host} {
+		told := map[string]*way{"direct": direct, "peer": peer, "host": host}
+		if on := ways[onNATS]; name == natsPeer && on != nil {
+			// What NATS alone takes is held against ours on NATS, too.
+			told["on_nats"], line["on_nats_by_peer"] = on, ratio(on.times, peer.times)
+		}
+		for name, way := range told {
 			if way != nil {
 				line[name+"_ns"] = median(way.times)
 				seconds[name] = way.used * 1e6 / float64(rounds*count)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	sdk "github.com/h-dv/ixt/bindings/go"
+	_ "github.com/h-dv/ixt/bindings/go/ixtnats" // nats:// in the place of a host
 )
 
 // As much as gRPC's 64 KiB lets 64-byte messages be under way.
