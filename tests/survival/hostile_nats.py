@@ -23,12 +23,16 @@ from nats_peer import ASK, OPEN, PIPE, RESET, TELL, WHO, NatsPeer, message
 from nats_server import Server
 from processes import MIB, ExpectationError, Programs, descriptors, settled, until
 
-#: What its policy lets the liar call, and all that it may.
+#: Peers by hand: one that keeps no rule, and one of which nobody has heard before.
+PEERS = ("liar", "newcomer")
+#: What their policy lets them call, and all that they may.
 UPPER, ECHO = f"{TARGET}.upper", f"{TARGET}.echo"
 WORD = "s3cret"
 #: What the process of who is attacked may grow by: streams of one connection, control frames, and what its client
 #: holds of messages that wait for its node.
 QUEUES = 256 * MIB
+#: Nodes that it makes up: twice as many as a node takes.
+NODES = 20_000
 #: Seconds after which a node that is not heard of is given up.
 LEASE = 5.0
 
@@ -43,12 +47,13 @@ class Permitted(NatsGround):
                 f"{name}.{what}" for what in ("upper", "count", "sum", "echo", "sink", "source")
             ]
             policy += f'[module.{name}]\nuid = {uid}\ncall = ["*"]\nprovide = {services}\n'
-        policy += f'[module.liar]\nuid = 1000\ncall = ["{UPPER}", "{ECHO}"]\n'
+        for uid, name in enumerate(PEERS, 1000):
+            policy += f'[module.{name}]\nuid = {uid}\ncall = ["{UPPER}", "{ECHO}"]\n'
         file = self.folder / "policy.toml"
         file.write_text(policy, encoding="utf-8")
         command = [self.programs.ixt, "nats-permissions", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        variables = [f"IXT_PASSWORD_{name.upper().replace('-', '_')}" for name in (*names, "liar")]
+        variables = [f"IXT_PASSWORD_{name.upper().replace('-', '_')}" for name in (*names, *PEERS)]
         return [Server(self.folder, done.stdout, variables=dict.fromkeys(variables, WORD))]
 
     def url_of(self, module: str) -> str:
@@ -66,8 +71,8 @@ class Stage(Honest):
         self.descriptors = [settled(partial(descriptors, each)) for each in self.watched]
 
     @contextmanager
-    def peer(self, answers: bool = True) -> Iterator[NatsPeer]:
-        with NatsPeer(self.ground.nats[0].port, "liar", WORD, answers=answers) as peer:
+    def peer(self, name: str = "liar", answers: bool = True) -> Iterator[NatsPeer]:
+        with NatsPeer(self.ground.nats[0].port, name, WORD, answers=answers) as peer:
             yield peer
 
     def is_whole(self) -> None:
@@ -257,16 +262,16 @@ def replays(stage: Stage) -> str:
 def many_nodes(stage: Stage) -> str:
     """Opens from 20,000 instances that it makes up. There is room for so many nodes, of which one module has nine tenths
     at most; the rest has no effect."""
-    opened = 0
     with stage.bounded() as grown, stage.peer(answers=False) as peer:
-        while opened < 20_000:
-            batch = []
-            for _ in range(100):
-                peer.instance = int.from_bytes(os.urandom(8), "little") | 1
-                batch.append(peer.published(peer.to(UPPER), peer.opened(UPPER)[1]))
-            peer.socket.sendall(b"".join(batch))
-            opened += 100
-            peer.flush()
+        made = []
+        for _ in range(NODES):
+            peer.instance = int.from_bytes(os.urandom(8), "little") | 1
+            made.append(peer.published(peer.to(UPPER), peer.opened(UPPER)[1]))
+        # All at once: a node that says nothing is forgotten after its lease.
+        peer.socket.sendall(b"".join(made))
+        peer.flush()
+        with stage.peer("newcomer") as newcomer:
+            expect("a newcomer", newcomer.call(UPPER, b"room").payload, b"ROOM")
         stage.go_on(stage.done())
         since = time.monotonic()
 
@@ -279,7 +284,7 @@ def many_nodes(stage: Stage) -> str:
     until(has_room, LEASE + BOUND, lambda: f"{TARGET} takes nothing of `liar` any more")
     took = time.monotonic() - since
     return (
-        f"of {opened} nodes there was room for some, and {took:.0f} s later for more; {grew(grown)}"
+        f"of {NODES} nodes there was room for some, and {took:.0f} s later for more; {grew(grown)}"
     )
 
 

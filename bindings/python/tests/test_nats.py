@@ -36,7 +36,7 @@ from ixt_sdk.errors import CallError  # noqa: E402
 from ixt_sdk.invocation import BroadcastTarget, DynamicEndpointTarget, ModuleTarget  # noqa: E402
 from ixt_sdk.module import CallContext, Module  # noqa: E402
 
-from nats_server import Server  # noqa: E402
+from nats_server import Cluster, Server  # noqa: E402
 
 Bytes = CallStream[bytes, bytes]
 SOON = Backoff(first=0.05, most=0.2)
@@ -441,6 +441,23 @@ authorization { users = [
                     await Client("caller", wrong).connect()
                 assert "wrong-word" not in str(caught.value)
                 assert str(server.port) in str(caught.value)
+
+    asyncio.run(main())
+
+
+def test_a_wrong_password_at_a_cluster(folder: Path) -> None:
+    async def main() -> None:
+        users = 'authorization { users = [{ user: all, password: "right" }] }'
+        # As clusters are: a server tells its clients of the others.
+        cluster = Cluster(folder, users)
+        for server in cluster.servers:
+            server.config = server.config.replace("no_advertise: true", "no_advertise: false")
+        with cluster:
+            hosts = ",".join(url.removeprefix("nats://") for url in cluster.urls)
+            began = time.monotonic()
+            with pytest.raises(ConnectionRefusedError, match="uthorization"):
+                await Client("caller", f"nats://all:wrong@{hosts}").connect()
+            assert time.monotonic() - began < 5
 
     asyncio.run(main())
 

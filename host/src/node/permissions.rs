@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::subject::escape;
-use crate::looking::ADMIN;
+use super::subject::{self, escape};
 use crate::policy::{ModulePolicy, Policy, PolicyError};
 
 /// The block `authorization` of the configuration of nats-server that lets every module of a policy do what the policy
@@ -74,7 +73,7 @@ fn publish(name: &str, module: &ModulePolicy, known: &BTreeSet<&str>) -> Vec<Str
 fn subscribe(name: &str, module: &ModulePolicy) -> Result<Vec<String>, PolicyError> {
     let me = escape(name);
     let mut subjects = vec![format!("ixt.i-{me}.>"), format!("ixt.m-{me}.* ixt"), "ixt.t-.*".to_owned()];
-    subjects.push(format!("ixt.t-{}.*", escape(ADMIN)));
+    subjects.push(subject::question());
     for (setting, kind, group, names) in
         [("provide", "s", " ixt", &module.provide), ("subscribe", "t", "", &module.subscribe)]
     {

@@ -62,7 +62,11 @@ impl Node {
         let subject = words.split('"').nth(1).unwrap_or_default();
         if lower.contains("permissions violation for publish") {
             self.publish_denied(subject);
-        } else if lower.contains("permissions violation for subscription") && subject.starts_with("ixt.") {
+        } else if lower.contains("permissions violation for subscription")
+            && subject.starts_with("ixt.")
+            // It need not be found.
+            && subject != subject::question()
+        {
             let why = format!("the server does not let it listen to `{subject}`");
             self.host.refuse_module(self.local, &why);
             // There is nothing more to wait for, and nothing is to come.

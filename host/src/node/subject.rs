@@ -1,6 +1,7 @@
 //! Subjects: `ixt.<to>.<from>` and what follows it (specification 27, "Subjects").
 
 use crate::leaving::Destination;
+use crate::looking::ADMIN;
 
 /// A name as one token of a subject: what is not `a` to `z`, a digit, `_` or `-` becomes `=` and two hexadecimal
 /// digits.
@@ -84,6 +85,11 @@ pub(super) fn of(to: &Destination, from: &str) -> String {
         Destination::Endpoint(name) => ("e", name),
     };
     format!("ixt.{kind}-{}.{}", escape(name), escape(from))
+}
+
+/// What a node listens to that answers who is there.
+pub(super) fn question() -> String {
+    format!("ixt.t-{}.*", escape(ADMIN))
 }
 
 /// The inbox of a node of module `to`.

@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::subject::escape;
+use super::subject::{self, escape};
 use crate::ServiceOffer;
-use crate::looking::ADMIN;
 
 /// What a client of NATS is to listen to, or no more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +61,10 @@ impl Subscriptions {
         };
         listen(format!("ixt.i-{me}.*.{instance:016x}"), false);
         listen(format!("ixt.i-{me}.{me}.{instance:016x}.*"), false);
-        for topic in topics.iter().map(String::as_str).chain(["", ADMIN]) {
+        for topic in topics.iter().map(String::as_str).chain([""]) {
             listen(format!("ixt.t-{}.*", escape(topic)), false);
         }
+        listen(subject::question(), false);
         self.shared = services.iter().map(|service| format!("ixt.s-{}.*", escape(&service.name))).collect();
         self.shared.push(format!("ixt.m-{me}.*"));
         for subject in &self.shared {

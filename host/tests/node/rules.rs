@@ -140,6 +140,11 @@ fn what_the_server_refuses_is_denied() {
     net.pass();
     assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::PermissionDenied)));
     assert_eq!(result(&net.told(provider), other), Err(None));
+    // Who may not be found is called all the same.
+    let words = "Permissions Violation for Subscription to \"ixt.t-ixt=2eadmin.*\"";
+    net.members[provider].node.server_error(words, now_us);
+    net.pass();
+    assert_eq!(net.told(provider), []);
     // Who may not listen is not announced.
     let words = "nats: permissions violation: Permissions Violation for Subscription to \"ixt.s-provider.*\" using queue \"ixt\"";
     net.members[provider].node.server_error(words, now_us);
