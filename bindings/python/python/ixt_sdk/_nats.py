@@ -137,8 +137,8 @@ class _Carrier(asyncio.Transport):
             self._node.server_error(str(error), self._now_us())
             self._input.set()
         elif isinstance(error, _ssl.SSLError) or "authorization" in str(error).lower():
-            # The client would wait for the end of a connection that has none, or try the same at all servers of a
-            # cluster, and again at those of which they tell it.
+            # The client would wait for the end of a connection that has none, or try the same at
+            # all servers of a cluster, and again at those of which they tell it.
             raise error
 
     async def _on_disconnected(self) -> None:
