@@ -12,7 +12,7 @@ use super::subscriptions::{State, Subscription, Subscriptions};
 use super::{NodeSettings, subject};
 use crate::ends::LinkId;
 use crate::leaving::Leaving;
-use crate::{Host, Peer as Behind, Policy, Refusal};
+use crate::{Held, Host, Peer as Behind, Policy, Refusal};
 
 /// A node: see the [module](super) for the contract. Not shared: one thread at a time.
 #[derive(Debug)]
@@ -252,6 +252,12 @@ impl Node {
             streams: self.host.routes.len(),
             ..self.stats
         }
+    }
+
+    /// Counts what is kept, as of a host: its module's connection is one, and each other node's another one.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        self.host.held()
     }
 
     /// The node of this module and number, which is new unless it is known; `None` when there are too many.

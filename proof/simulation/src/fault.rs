@@ -35,11 +35,19 @@ pub(crate) enum Fault {
     Partition { share: u64, loses: bool, salt: u64 },
     /// A module's pipe is slow.
     Slow { module: usize },
+    /// A server of NATS loses one message in so many.
+    Loses { share: u64 },
+    /// It delivers one message in so many twice.
+    Doubles { share: u64 },
 }
 
 /// Microseconds for which a module is not held to what happens to it after a fault is over: what was held up arrives,
 /// and who was silent for too long is found to be.
 const AFTER_US: u64 = 12_000_000;
+/// How long it takes until all servers of a cluster know of a module.
+const SPREAD_US: u64 = 300_000;
+/// How often a module that is not whole is looked at.
+const LOOK_US: u64 = 300_000;
 /// How long a slow pipe takes.
 pub(crate) const SLOW_US: (u64, u64) = (300_000, 600_000);
 
@@ -54,7 +62,13 @@ impl World {
         for module in &touched {
             self.trouble_begins(*module);
         }
+        if self.plan.nats.is_some() {
+            self.nats_fault_begins(planned.fault, &touched, until_us);
+            self.touched[index] = touched;
+            return;
+        }
         match planned.fault {
+            Fault::Loses { .. } | Fault::Doubles { .. } => {}
             Fault::Cut { module, told } => self.cut_module(module, told),
             Fault::ModuleDies { module, told } => {
                 self.cut_module(module, told);
@@ -99,6 +113,13 @@ impl World {
     pub(crate) fn fault_ends(&mut self, index: usize) {
         let Some(planned) = self.plan.faults.get(index).copied() else { return };
         self.trace.note(self.now_us, "heals", &[index as u64]);
+        if self.plan.nats.is_some() {
+            self.nats_fault_ends(planned.fault);
+            for module in std::mem::take(&mut self.touched[index]) {
+                self.trouble_ends(module);
+            }
+            return;
+        }
         match planned.fault {
             Fault::ModuleDies { module, .. } => {
                 self.module_returns(module);
@@ -126,7 +147,11 @@ impl World {
     /// The modules that cannot be held to what they would do otherwise.
     fn touches(&self, fault: Fault) -> Vec<usize> {
         let all = 0..self.modules.len();
+        let is_nats = self.plan.nats.is_some();
         match fault {
+            Fault::Loses { .. } | Fault::Doubles { .. } => all.collect(),
+            // The others lose the way to its clients.
+            Fault::StationDies { .. } | Fault::StationStalls { .. } if is_nats => all.collect(),
             Fault::Cut { module, .. }
             | Fault::ModuleDies { module, .. }
             | Fault::ModuleStalls { module }
@@ -149,11 +174,20 @@ impl World {
         module.trouble_until_us = u64::MAX;
     }
 
-    fn trouble_ends(&mut self, module: usize) {
+    pub(crate) fn trouble_ends(&mut self, module: usize) {
+        self.modules[module].faults -= 1;
+        self.look_whether_whole(module);
+    }
+
+    /// A module that is whole again is held to the rules in a while.
+    pub(crate) fn look_whether_whole(&mut self, module: usize) {
         let now_us = self.now_us;
         let is_whole = self.is_announced(module) && !self.is_cut(module);
+        if !is_whole && self.plan.nats.is_some() && self.modules[module].faults == 0 {
+            // Its client comes back by itself.
+            self.queue.put(now_us + LOOK_US, Event::Look(module));
+        }
         let module = &mut self.modules[module];
-        module.faults -= 1;
         if module.faults == 0 && is_whole {
             module.trouble_until_us = now_us + AFTER_US;
         }
@@ -165,7 +199,9 @@ impl World {
         let module = &mut self.modules[module];
         if module.faults == 0 {
             // Before the first fault nothing of an earlier connection is about.
-            let after_us = if module.sessions == 1 { 0 } else { AFTER_US };
+            // A cluster needs a moment to know of it everywhere.
+            let first_us = if self.plan.nats.is_some() { SPREAD_US } else { 0 };
+            let after_us = if module.sessions == 1 { first_us } else { AFTER_US };
             module.trouble_until_us = now_us + after_us;
         }
     }

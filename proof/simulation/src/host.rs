@@ -21,7 +21,7 @@ impl HostStation {
 }
 
 impl Station for HostStation {
-    fn connect(&mut self, now_us: u64) -> Option<u64> {
+    fn connect(&mut self, _: usize, now_us: u64) -> Option<u64> {
         self.host.connect(Peer::default(), now_us).map(LinkId::raw)
     }
 

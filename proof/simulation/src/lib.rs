@@ -1,7 +1,7 @@
 //! Hosts, modules and the network between them in one process, on virtual time, from a seed.
 //!
 //! The engines are those that ship: a module is an [`ixt_core::connection::Connection`], a host an
-//! [`ixt_host::Host`]. The simulation is what stands around them elsewhere: sockets, clocks, applications, and what
+//! [`ixt_host::Host`], and a module on NATS has its [`ixt_host::node::Node`]. The simulation is what stands around them elsewhere: sockets, clocks, applications, and what
 //! goes wrong with these. No real clock, no thread, and one generator of random numbers: so a seed is one run, and a
 //! run that fails can be had again. What must hold is named by [`Invariant`].
 
@@ -14,6 +14,7 @@ mod invariant;
 mod ledger;
 mod life;
 mod moving;
+mod nats;
 mod part;
 mod payload;
 mod pipe;

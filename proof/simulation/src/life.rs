@@ -8,9 +8,11 @@ use ixt_host::{SERVICE, ServiceOffer, ToHost};
 use crate::calling::{module_name, service_name, topic_name};
 use crate::host::HostStation;
 use crate::invariant::Invariant;
+use crate::nats::NatsStation;
 use crate::pipe::{Pipe, Way};
 use crate::queue::Event;
 use crate::session::{Ears, Session};
+use crate::station::{Disturbance, Station};
 use crate::world::World;
 
 /// The longest back-off, in microseconds.
@@ -51,7 +53,7 @@ impl World {
         let is_apart = self.modules[module].apart_until_us > now_us;
         let is_refusing = self.stations[place].is_leaving || is_apart;
         let station = self.stations[place].station.as_mut().filter(|_| !is_refusing);
-        let Some(link) = station.and_then(|station| station.connect(now_us)) else {
+        let Some(link) = station.and_then(|station| station.connect(module, now_us)) else {
             self.connect_later(module, 0);
             return;
         };
@@ -287,6 +289,9 @@ impl World {
 
     /// Cuts the pipe of a module, if it has one.
     pub(crate) fn cut_module(&mut self, module: usize, told: [bool; 2]) {
+        if self.plan.nats.is_some() {
+            return self.disturb_link(module, |link| Disturbance::Cut { link, told });
+        }
         let Some(id) = self.modules[module].session.as_ref().map(|session| session.pipe) else { return };
         if let Some(pipe) = self.pipes.get_mut(id).and_then(Option::as_mut) {
             pipe.cut(told, self.now_us, &mut self.random);
@@ -326,11 +331,23 @@ impl World {
     }
 
     pub(crate) fn station_begins(&mut self, place: usize) {
-        let seed = self.random.seed();
-        match HostStation::new(self.plan.stations[place].clone(), seed, self.now_us) {
+        let station: ixt_core::Result<Box<dyn Station>> = match self.plan.nats {
+            Some(ref nats) => {
+                let qualities = self.plan.modules.iter().map(|module| module.quality).collect();
+                let seed = self.random.number();
+                let station = NatsStation::new(nats.node.clone(), nats.servers, qualities, seed, self.now_us);
+                Ok(Box::new(station))
+            }
+            None => {
+                let seed = self.random.seed();
+                HostStation::new(self.plan.stations[place].clone(), seed, self.now_us)
+                    .map(|station| Box::new(station) as Box<dyn Station>)
+            }
+        };
+        match station {
             Ok(station) => {
                 let found = &mut self.stations[place];
-                found.station = Some(Box::new(station));
+                found.station = Some(station);
                 (found.is_leaving, found.timer_us) = (false, u64::MAX);
                 found.life += 1;
             }
@@ -386,7 +403,7 @@ impl World {
 
     /// Asked where a station's next time may have come nearer: a connection, or going away. Everything else that
     /// happens to a host puts it off.
-    fn station_asks_for_time(&mut self, place: usize) {
+    pub(crate) fn station_asks_for_time(&mut self, place: usize) {
         let now_us = self.now_us;
         let found = &mut self.stations[place];
         let next_us = found.station.as_mut().and_then(|station| station.next_timeout());
@@ -398,6 +415,9 @@ impl World {
     }
 
     fn quality(&self, module: usize) -> crate::pipe::Quality {
+        if self.plan.nats.is_some() {
+            return crate::plan::WITHIN;
+        }
         let mut quality = self.plan.modules[module].quality;
         if self.modules[module].slow_until_us > self.now_us {
             quality.delay_us = crate::fault::SLOW_US;

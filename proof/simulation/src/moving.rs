@@ -41,7 +41,10 @@ impl World {
         self.expect(id);
         match way {
             Way::ToStation => self.look_after_session(module, session),
-            Way::ToModule => self.write_link(station, life, link),
+            Way::ToModule => {
+                self.write_link(station, life, link);
+                self.asks_anew(station);
+            }
         }
     }
 
@@ -81,6 +84,13 @@ impl World {
         self.station_writes(place);
         if self.random.once_in(LOOKS) {
             self.look_at_bounds(place);
+        }
+        self.asks_anew(place);
+    }
+
+    fn asks_anew(&mut self, place: usize) {
+        if self.stations[place].station.as_ref().is_some_and(|station| station.asks_anew()) {
+            self.station_asks_for_time(place);
         }
     }
 
@@ -192,6 +202,7 @@ impl World {
             Way::ToModule if self.stations[station].life == life => {
                 self.station_closes(station, link);
                 self.station_writes(station);
+                self.asks_anew(station);
             }
             Way::ToStation if self.modules[module].number == session => self.session_over(module),
             _ => {}

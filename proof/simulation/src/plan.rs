@@ -2,6 +2,7 @@
 
 use ixt_core::connection::Config;
 use ixt_host::Settings;
+use ixt_host::node::NodeSettings;
 
 use crate::fault::{Fault, Planned};
 use crate::payload::Sizes;
@@ -20,6 +21,16 @@ pub(crate) struct Plan {
     pub(crate) sizes: Sizes,
     /// Where streams may end because settings are too narrow for them.
     pub(crate) is_tight: bool,
+    /// The modules are on NATS, and the one station is its servers.
+    pub(crate) nats: Option<NatsPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct NatsPlan {
+    pub(crate) servers: usize,
+    pub(crate) node: NodeSettings,
+    /// Messages may come twice.
+    pub(crate) doubles: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -38,11 +49,18 @@ pub(crate) const TOPICS: usize = 3;
 
 const SECOND: u64 = 1_000_000;
 
+/// How quick a pipe within a process is.
+pub(crate) const WITHIN: Quality =
+    Quality { delay_us: (1, 3), bandwidth: 1_000_000, capacity: 64 << 10, piece: 64 << 10 };
+
 impl Plan {
-    pub(crate) fn new(random: &mut Random) -> Self {
+    /// Of the seeds, one in three is a world on NATS.
+    pub(crate) fn new(seed: u64, random: &mut Random) -> Self {
+        let is_nats = seed % 3 == 2;
         let is_large = random.once_in(50);
         let modules = if is_large { random.between(100, 300) } else { random.between(3, 36) } as usize;
-        let stations = if is_large { random.between(3, 6) } else { random.between(1, 3) } as usize;
+        let places = if is_large { random.between(3, 6) } else { random.between(1, 3) } as usize;
+        let stations = if is_nats { 1 } else { places };
         let services = (modules / random.between(2, 6) as usize).max(1);
         let is_tight = random.once_in(6);
         let sizes = if random.once_in(12) {
@@ -54,6 +72,13 @@ impl Plan {
         let calls_until_us = random.between(2, 12) * SECOND;
         let host_idle_ms = random.between(2000, 10_000) as u32;
         let settings = (0..stations).map(|_| host(random, is_tight, host_idle_ms)).collect();
+        let settings: Vec<Settings> = settings;
+        let mut nats = settings.first().filter(|_| is_nats).map(|host| {
+            let mut node = NodeSettings::default();
+            node.host = host.clone();
+            node.max_message = random.one_of(1 << 20, &[300_000, 8 << 20]);
+            NatsPlan { servers: random.one_of(1, &[3]), node, doubles: false }
+        });
         let calls = if is_large { 4 } else { random.between(3, 20) as usize };
         let modules: Vec<_> = (0..modules)
             .map(|number| ModulePlan {
@@ -71,10 +96,16 @@ impl Plan {
         } else {
             let most = if is_large { 30 } else { 8 };
             (0..random.between(1, most))
-                .map(|_| fault(random, modules.len(), stations, calls_until_us))
+                .map(|_| match &nats {
+                    Some(nats) => nats_fault(random, modules.len(), nats.servers, calls_until_us),
+                    None => fault(random, modules.len(), stations, calls_until_us),
+                })
                 .collect()
         };
-        Self { stations: settings, modules, services, calls_until_us, faults, sizes, is_tight }
+        if let Some(nats) = &mut nats {
+            nats.doubles = faults.iter().any(|planned| matches!(planned.fault, Fault::Doubles { .. }));
+        }
+        Self { nats, stations: settings, modules, services, calls_until_us, faults, sizes, is_tight }
     }
 }
 
@@ -142,4 +173,17 @@ fn fault(random: &mut Random, modules: usize, stations: usize, until_us: u64) ->
     let at_us = random.between(SECOND / 10, until_us);
     let longest = random.one_of(SECOND / 100, &[SECOND, 4 * SECOND, 12 * SECOND]);
     Planned { at_us, lasts_us: random.between(1000, longest), fault }
+}
+
+/// As [`fault`], where the modules are on NATS.
+fn nats_fault(random: &mut Random, modules: usize, servers: usize, until_us: u64) -> Planned {
+    let planned = fault(random, modules, servers, until_us);
+    let share = random.between(2, 200);
+    let fault = match (planned.fault, random.below(8)) {
+        (_, 0) => Fault::Loses { share },
+        (_, 1) => Fault::Doubles { share },
+        (Fault::StationLeaves { station }, _) => Fault::StationDies { station, told: [true, true] },
+        (fault, _) => fault,
+    };
+    Planned { fault, ..planned }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Event {
     /// A fault begins, or is over.
     Fault(usize),
     Heal(usize),
+    /// A module is looked at: is it whole again?
+    Look(usize),
     /// The time at which all must be quiet.
     Bound,
 }

@@ -65,7 +65,7 @@ impl World {
                 (other.did == Some(Did::Cancel(cancel.reason)))
                     || self.deadline_may_cancel(call, cancel.reason)
                     || match cancel.reason {
-                        CancelReason::ConsumerGone => side == RESPONDER && !self.is_calm(call, OPENER),
+                        CancelReason::ConsumerGone => side == RESPONDER && self.caller_may_be_gone(call),
                         CancelReason::Shutdown => {
                             !self.is_calm(call, OPENER) || !self.is_calm(call, RESPONDER)
                         }
@@ -118,6 +118,11 @@ impl World {
         let found = &self.ledger.calls[call];
         reason == CancelReason::DeadlineExceeded
             && found.deadline_ms.is_some_and(|deadline_ms| self.now_us / 1000 >= deadline_ms)
+    }
+
+    /// On NATS there is a pipe between the nodes of both, which either of them may end.
+    fn caller_may_be_gone(&self, call: CallId) -> bool {
+        !self.is_calm(call, OPENER) || (self.plan.nats.is_some() && !self.is_calm(call, RESPONDER))
     }
 
     /// Whether the station may end a stream so.

@@ -22,6 +22,9 @@ pub(crate) const START_US: u64 = 1_790_000_000_000_000;
 /// How long all may take to come to rest after the last fault and the last call, in microseconds: a silent peer is
 /// found after 10 s at both ends, a module that was refused comes back within 5 s, and what applications sleep.
 const BOUND_US: u64 = 90_000_000;
+/// How long after the last fault modules on NATS make their last calls, in microseconds: by then all are held to the
+/// rules again.
+const LAST_CALLS_US: u64 = 60_000_000;
 /// A run that goes on beyond so many events goes round in circles.
 const MOST_EVENTS: u64 = 10_000_000;
 
@@ -118,9 +121,10 @@ pub struct Outcome {
 impl World {
     pub(crate) fn new(seed: u64, prints: bool) -> Self {
         let mut random = Random::new(seed);
-        let plan = Plan::new(&mut random);
+        let plan = Plan::new(seed, &mut random);
         let faults_over = |planned: &Planned| planned.at_us + planned.lasts_us;
         let calm_us = plan.faults.iter().map(faults_over).max().unwrap_or(0).max(plan.calls_until_us);
+        let calm_us = calm_us + if plan.nats.is_some() { LAST_CALLS_US } else { 0 };
         let modules = plan.modules.iter().map(|module| Module {
             session: None,
             number: 0,
@@ -180,6 +184,13 @@ impl World {
         for (index, planned) in self.plan.faults.iter().enumerate() {
             self.queue.put(START_US + planned.at_us, Event::Fault(index));
         }
+        if self.plan.nats.is_some() {
+            // When all is healed, calls work again.
+            for module in 0..self.modules.len() {
+                let at_us = calm_us - self.random.between(0, LAST_CALLS_US / 2);
+                self.queue.put(at_us, Event::Call(module));
+            }
+        }
         self.queue.put(self.bound_us, Event::Bound);
         while self.failure.is_none()
             && self.stage != Stage::Over
@@ -208,6 +219,11 @@ impl World {
             Event::Linger(pipe, way) => self.lingered(pipe, way),
             Event::Fault(index) => self.fault_begins(index),
             Event::Heal(index) => self.fault_ends(index),
+            Event::Look(module) => {
+                if self.modules[module].faults == 0 && self.modules[module].trouble_until_us == u64::MAX {
+                    self.look_whether_whole(module);
+                }
+            }
             Event::Bound => self.bound_passed(),
         }
     }
@@ -247,7 +263,10 @@ impl World {
 
     pub(crate) fn is_cut(&self, module: usize) -> bool {
         let pipe = self.modules[module].session.as_ref().map(|session| session.pipe);
-        pipe.and_then(|pipe| self.pipes.get(pipe)?.as_ref()).is_none_or(|pipe| pipe.is_cut)
+        pipe.and_then(|pipe| self.pipes.get(pipe)?.as_ref()).is_none_or(|pipe| {
+            let station = self.stations[pipe.station].station.as_ref();
+            pipe.is_cut || station.is_none_or(|station| !station.is_whole(pipe.link))
+        })
     }
 
     /// Whether this session of a module has ended.
