@@ -110,7 +110,7 @@ impl World {
             }
             Goal::Reply(call) => Target::Reply(*self.ledger.calls[*call].id.as_bytes()),
             Goal::Broadcast(topic) => Target::Broadcast(topic_name(*topic)),
-            Goal::Nobody | Goal::Copy(_) => Target::Service("nobody".to_owned()),
+            Goal::Nobody | Goal::Copy(_) | Goal::Twin(_) => Target::Service("nobody".to_owned()),
         };
         // Another station knows nothing of it.
         let is_here = match goal {
@@ -127,7 +127,7 @@ impl World {
         let answered = session.mind.parts.values().filter(|part| part.side == RESPONDER);
         let calls: Vec<CallId> = answered
             .map(|part| part.call)
-            .filter(|call| !matches!(self.ledger.calls[*call].goal, Goal::Copy(_)))
+            .filter(|call| !matches!(self.ledger.calls[*call].goal, Goal::Copy(_) | Goal::Twin(_)))
             .filter(|call| self.ledger.end(*call, OPENER).module != module)
             .collect();
         calls.get(self.random.below(calls.len())).copied()

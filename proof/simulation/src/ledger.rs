@@ -1,6 +1,6 @@
 //! What every call was to be, and what came of it at both its ends: what the checks compare.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use ixt_core::flow::Outcome;
@@ -29,6 +29,8 @@ pub(crate) enum Goal {
     Nobody,
     /// The stream with which a station passes this broadcast on.
     Copy(CallId),
+    /// A second run of this call, whose open came twice.
+    Twin(CallId),
 }
 
 pub(crate) struct Call {
@@ -107,11 +109,19 @@ pub(crate) struct Ledger {
     /// Ends that have begun and are not over.
     pub(crate) open_ends: usize,
     pub(crate) messages: u64,
+    /// Messages may come twice, and so may what is one message: an open, or a broadcast.
+    pub(crate) may_double: bool,
+    /// Calls that ran twice, by the first.
+    pub(crate) twins: BTreeMap<CallId, CallId>,
 }
 
 impl Ledger {
+    pub(crate) fn new(may_double: bool) -> Self {
+        Self { may_double, ..Self::default() }
+    }
+
     pub(crate) fn begin(&mut self, call: Call) -> CallId {
-        self.ids.insert(call.id, self.calls.len());
+        self.ids.entry(call.id).or_insert(self.calls.len());
         self.open_ends += call.ends.iter().filter(|end| !end.is_over()).count();
         self.calls.push(call);
         self.calls.len() - 1
@@ -136,15 +146,33 @@ impl Ledger {
         kind: InteractionKind,
         context: &[u8],
         end: End,
+        now_us: u64,
     ) -> Result<CallId, String> {
         let call = self.find(id).ok_or_else(|| format!("a stream that nobody opened: {id:?}"))?;
         let found = &mut self.calls[call];
         let responder = &mut found.ends[RESPONDER];
-        if responder.has_begun {
+        let is_twin = self.may_double && responder.has_begun && !self.twins.contains_key(&call);
+        if responder.has_begun && !is_twin {
             return Err(format!("call {call} was opened twice, to {} and {}", responder.module, end.module));
         }
         if found.kind != kind || found.context != context {
             return Err(format!("call {call} was opened with another kind or context"));
+        }
+        if is_twin {
+            let (station, deadline_ms, sizes) = (found.station, found.deadline_ms, found.sizes);
+            let twin = self.begin(Call {
+                id,
+                kind,
+                goal: Goal::Twin(call),
+                station,
+                context: context.to_vec(),
+                opened_us: now_us,
+                deadline_ms,
+                sizes,
+                ends: [End::default(), end],
+            });
+            self.twins.insert(call, twin);
+            return Ok(twin);
         }
         *responder = end;
         self.open_ends += 1;
@@ -161,7 +189,7 @@ impl Ledger {
     ) -> Result<CallId, String> {
         let broadcast = self.calls.get(of).filter(|call| matches!(call.goal, Goal::Broadcast(_)));
         let broadcast = broadcast.ok_or_else(|| format!("a copy of {of}, which is no broadcast"))?;
-        if !self.copies.insert((of, end.module, end.session)) {
+        if !self.copies.insert((of, end.module, end.session)) && !self.may_double {
             return Err(format!("module {} got broadcast {of} twice", end.module));
         }
         if broadcast.ends[OPENER].module == end.module && broadcast.ends[OPENER].session == end.session {
@@ -181,6 +209,27 @@ impl Ledger {
         Ok(self.begin(call))
     }
 
+    /// The call whose end sends to this end: of one that ran twice, either run answers.
+    fn sender_of(&self, call: CallId, side: usize, payload: &[u8]) -> CallId {
+        match self.calls[call].goal {
+            Goal::Twin(of) if side == RESPONDER => of,
+            _ => {
+                let twin = self.twins.get(&call).filter(|_| side == OPENER);
+                twin.copied().filter(|twin| payload::call_of(payload) == Some(*twin)).unwrap_or(call)
+            }
+        }
+    }
+
+    /// The ends that may be the other end of this one.
+    pub(crate) fn others(&self, call: CallId, side: usize) -> impl Iterator<Item = &End> {
+        let first = match self.calls[call].goal {
+            Goal::Twin(of) if side == RESPONDER => of,
+            _ => call,
+        };
+        let twin = self.twins.get(&call).filter(|_| side == OPENER);
+        [Some(first), twin.copied()].into_iter().flatten().map(move |call| &self.calls[call].ends[1 - side])
+    }
+
     /// A message has come to this end.
     pub(crate) fn message(
         &mut self,
@@ -190,14 +239,15 @@ impl Ledger {
         payload: &[u8],
     ) -> Result<(), Broken> {
         self.messages += 1;
+        let from = self.sender_of(call, side, payload);
+        let sent = self.calls[from].ends[1 - side].sent;
         let found = &mut self.calls[call];
-        let sender = &found.ends[1 - side];
-        let (sent, received) = (sender.sent, found.ends[side].received);
+        let received = found.ends[side].received;
         // A broadcast is answered by the station, with nothing.
         let is_right = match found.goal {
             Goal::Broadcast(_) => payload.is_empty() && received == 0,
             Goal::Copy(of) => payload::is(payload, of, OPENER, sequence, found.sizes),
-            _ => payload::is(payload, call, 1 - side, sequence, found.sizes),
+            _ => payload::is(payload, from, 1 - side, sequence, found.sizes),
         };
         if sequence != received || !is_right {
             let message = format!(

@@ -182,7 +182,7 @@ impl World {
     fn look_at_credit(&mut self, call: usize, side: usize) {
         let found = &self.ledger.calls[call];
         let (sender, reader) = (&found.ends[side], &found.ends[1 - side]);
-        if !reader.has_begun {
+        if !reader.has_begun || self.ledger.twins.contains_key(&call) {
             return;
         }
         let at_once = self.plan.stations[found.station].connection.initial_credit;

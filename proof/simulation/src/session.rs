@@ -163,8 +163,10 @@ impl Mind {
             return Ok(());
         }
         let end = End::new(ears.module, ears.session, ears.window);
-        let call =
-            ears.ledger.opened(id, kind, context, end).map_err(|detail| (Invariant::Opening, detail))?;
+        let call = ears
+            .ledger
+            .opened(id, kind, context, end, ears.now_us)
+            .map_err(|detail| (Invariant::Opening, detail))?;
         let sizes = ears.ledger.calls[call].sizes;
         let part = Part::new((call, RESPONDER), kind, sizes, ears.now_us, ears.random);
         self.parts.insert(stream, part);
@@ -222,15 +224,16 @@ impl Mind {
             flow::Event::Ready(ticket) => part.is_ready(ticket),
             flow::Event::Ended(ticket) => part.is_ended(ticket),
             flow::Event::Closed(reason) => {
+                let received = ears.ledger.end(part.call, part.side).received;
+                let is_all = ears.ledger.others(part.call, part.side).any(|other| other.sent == received);
                 let call = &mut ears.ledger.calls[part.call];
-                let sent = call.ends[1 - part.side].sent;
                 let end = &mut call.ends[part.side];
                 end.peer_closed = Some(reason);
                 if call.kind != InteractionKind::BidiStream && part.side == OPENER {
                     end.ended_us = Some(ears.now_us);
                 }
-                if !matches!(call.goal, crate::ledger::Goal::Broadcast(_)) && end.received != sent {
-                    let detail = format!("call {}: closed after {} of {sent}", part.call, end.received);
+                if !matches!(call.goal, crate::ledger::Goal::Broadcast(_)) && !is_all {
+                    let detail = format!("call {}: closed after {received}: {call:?}", part.call);
                     return broken(Invariant::Complete, detail);
                 }
                 true

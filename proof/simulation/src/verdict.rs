@@ -3,6 +3,7 @@
 use ixt_core::flow::{By, Outcome};
 use ixt_core::stream::{CancelReason, CloseReason, InteractionKind, StreamErrorCode};
 
+use crate::fault::Fault;
 use crate::invariant::Invariant;
 use crate::ledger::{CallId, Did, Goal, OPENER, RESPONDER};
 use crate::world::World;
@@ -13,11 +14,14 @@ pub(crate) type Verdict = Result<(), (Invariant, String)>;
 /// Timers go by milliseconds.
 const DEADLINE_SLACK_US: u64 = 2000;
 
+/// How long it takes at most until a caller knows that its call runs twice.
+const TWICE_US: u64 = 2_000_000;
+
 impl World {
     /// An end is over: is that right?
     pub(crate) fn judge(&self, call: CallId, side: usize) -> Verdict {
         let found = &self.ledger.calls[call];
-        let (own, other) = (&found.ends[side], &found.ends[1 - side]);
+        let own = &found.ends[side];
         let Some(outcome) = &own.outcome else { return Ok(()) };
         let said = |why: &str| {
             let who = if side == OPENER { "caller" } else { "provider" };
@@ -41,7 +45,12 @@ impl World {
         {
             return Err((Invariant::Outcome, said("it is not what the application did")));
         }
+        let is_twice = matches!(found.goal, Goal::Twin(_)) || self.ledger.twins.contains_key(&call);
         let cause = match outcome {
+            Outcome::Completed(_) if is_twice => {
+                self.completed_twice(call, side).map_err(|(what, why)| (what, said(why)))?;
+                true
+            }
             Outcome::Completed(reason) => {
                 self.completed(call, side, *reason).map_err(|(what, why)| (what, said(why)))?;
                 true
@@ -52,7 +61,7 @@ impl World {
                         && self.session_ends(own.module, own.session))
             }
             Outcome::Failed(failure) => {
-                (other.has_begun && other.did == Some(Did::Fail(failure.code)))
+                self.ledger.others(call, side).any(|other| other.did == Some(Did::Fail(failure.code)))
                     || self.station_may_fail(call, side, failure.code)
             }
             Outcome::Cancelled(cancel) if cancel.by == By::Local => {
@@ -62,7 +71,7 @@ impl World {
                         && self.has_gone_away(own.module, own.session))
             }
             Outcome::Cancelled(cancel) => {
-                (other.did == Some(Did::Cancel(cancel.reason)))
+                self.ledger.others(call, side).any(|other| other.did == Some(Did::Cancel(cancel.reason)))
                     || self.deadline_may_cancel(call, cancel.reason)
                     || match cancel.reason {
                         CancelReason::ConsumerGone => side == RESPONDER && self.caller_may_be_gone(call),
@@ -114,6 +123,28 @@ impl World {
         }
     }
 
+    /// A call that ran twice may complete, where it was over before its caller could know.
+    fn completed_twice(&self, call: CallId, side: usize) -> Result<(), (Invariant, &'static str)> {
+        let found = &self.ledger.calls[call];
+        let own = &found.ends[side];
+        if side == RESPONDER && found.kind != InteractionKind::BidiStream {
+            return Ok(());
+        }
+        if !self.ledger.others(call, side).any(|other| own.received == other.sent && other.closed.is_some()) {
+            return Err((Invariant::Complete, "not all that was sent has come"));
+        }
+        let is_alone = self.plan.faults.iter().all(|planned| matches!(planned.fault, Fault::Doubles { .. }));
+        let within_us = if is_alone { TWICE_US } else { 10 * TWICE_US };
+        let twin = self.ledger.twins.get(&call).filter(|_| side == OPENER);
+        let began_us = twin.map(|twin| self.ledger.calls[*twin].opened_us);
+        match (began_us, own.ended_us) {
+            (Some(began_us), Some(ended_us)) if ended_us > began_us + within_us => {
+                Err((Invariant::Outcome, "it ran twice, and its caller was not told"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn deadline_may_cancel(&self, call: CallId, reason: CancelReason) -> bool {
         let found = &self.ledger.calls[call];
         reason == CancelReason::DeadlineExceeded
@@ -130,7 +161,10 @@ impl World {
         let found = &self.ledger.calls[call];
         if side == RESPONDER {
             // A provider whose caller is gone is told by a cancel.
-            return code == StreamErrorCode::ResourceExhausted && self.plan.is_tight;
+            // Of an open that came twice neither end knows what was.
+            let is_doubled = self.ledger.may_double && !self.is_calm(call, RESPONDER);
+            return (code == StreamErrorCode::ResourceExhausted && self.plan.is_tight)
+                || (code == StreamErrorCode::Unavailable && is_doubled);
         }
         let is_wrong = |may: bool| may || !self.is_calm(call, RESPONDER);
         match code {
@@ -165,6 +199,7 @@ impl World {
             }),
             Goal::Module(module) | Goal::Endpoint(module) => self.is_calm_since(module, found.opened_us),
             Goal::Reply(of) => self.is_calm_since(self.ledger.calls[of].ends[OPENER].module, found.opened_us),
+            Goal::Twin(of) => self.is_calm(of, OPENER),
             Goal::Broadcast(_) | Goal::Copy(_) | Goal::Nobody => true,
         }
     }

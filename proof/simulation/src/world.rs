@@ -155,7 +155,7 @@ impl World {
             queue: Queue::default(),
             random,
             trace: Trace::new(prints, START_US),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(plan.nats.as_ref().is_some_and(|nats| nats.doubles)),
             modules,
             stations,
             pipes: Vec::new(),
