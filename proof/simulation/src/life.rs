@@ -335,7 +335,14 @@ impl World {
             Some(ref nats) => {
                 let qualities = self.plan.modules.iter().map(|module| module.quality).collect();
                 let seed = self.random.number();
-                let station = NatsStation::new(nats.node.clone(), nats.servers, qualities, seed, self.now_us);
+                let station = NatsStation::new(
+                    nats.node.clone(),
+                    nats.servers,
+                    qualities,
+                    seed,
+                    self.now_us,
+                    self.trace.prints(),
+                );
                 Ok(Box::new(station))
             }
             None => {

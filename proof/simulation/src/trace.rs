@@ -31,6 +31,10 @@ impl Trace {
         }
     }
 
+    pub(crate) fn prints(&self) -> bool {
+        self.prints
+    }
+
     /// Bytes came to somebody.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.hasher.write(bytes);

@@ -1,5 +1,6 @@
 //! A module's process, as far as it is not the module itself: its node, and the node's client of the servers.
 
+use std::fmt;
 use std::rc::Rc;
 
 use ixt_host::node::Node;
@@ -77,6 +78,25 @@ pub(crate) enum Comes {
     Post(Rc<Post>),
     /// Nobody listens to what had this reply subject.
     NoResponders(String),
+}
+
+impl fmt::Display for Comes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Post(post) => {
+                write!(f, "{}, {} bytes", post.subject, post.payload.len())?;
+                let Some((header, _)) = post.payload.split_at_checked(40) else { return Ok(()) };
+                write!(f, ", kind {}", header[1])?;
+                for (at, name) in [(8, "of"), (16, "pipe"), (24, "back"), (32, "number")] {
+                    let mut word = [0; 8];
+                    word.copy_from_slice(&header[at..at + 8]);
+                    write!(f, " {name} {:x}", u64::from_le_bytes(word))?;
+                }
+                Ok(())
+            }
+            Self::NoResponders(reply) => write!(f, "nobody listens: {reply}"),
+        }
+    }
 }
 
 /// What a server says to another one.

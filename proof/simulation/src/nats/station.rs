@@ -38,6 +38,8 @@ pub(crate) struct NatsStation {
     pub(super) doubles: u64,
     /// The node that was used last.
     looked_at: u64,
+    /// Says which messages come to whom, for people.
+    prints: bool,
 }
 
 struct Entry {
@@ -73,6 +75,7 @@ impl NatsStation {
         qualities: Vec<Quality>,
         seed: u64,
         now_us: u64,
+        prints: bool,
     ) -> Self {
         let mut random = Random::new(seed);
         let shortest = random.one_of(50, &[500, 5000]);
@@ -94,6 +97,7 @@ impl NatsStation {
             loses: 0,
             doubles: 0,
             looked_at: 0,
+            prints,
         }
     }
 
@@ -173,6 +177,15 @@ impl NatsStation {
                 else {
                     return;
                 };
+                if self.prints {
+                    let us = now_us - crate::world::START_US;
+                    println!(
+                        "{:>4}.{:06}   module {}: {comes}",
+                        us / 1_000_000,
+                        us % 1_000_000,
+                        member.module
+                    );
+                }
                 match comes {
                     Comes::Post(post) => member.node.receive(&post.subject, &post.payload, now_us),
                     Comes::NoResponders(reply) => member.node.no_responders(&reply, now_us),
