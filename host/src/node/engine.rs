@@ -218,16 +218,20 @@ impl Node {
         let Some(peer) = self.peers.get_mut(link) else { return };
         if streams + peer.wanted.len() + peer.waiting.len() + peer.taken.len() == 0 {
             let since = *peer.idle_since_us.get_or_insert(now_us);
-            if now_us - since >= idle_us {
-                self.ends(link);
+            // What was lost last would be missed by the next stream, which has nothing to do with it.
+            if peer.settled == peer.sent {
+                peer.watched_since_us = None;
+                if now_us - since >= idle_us {
+                    self.ends(link);
+                }
+                return;
             }
-            return;
+        } else {
+            peer.idle_since_us = None;
         }
-        if peer.idle_since_us.take().is_some() {
-            // It had nothing to say until now.
-            peer.heard_us = now_us;
-        }
-        let silent_us = now_us.saturating_sub(peer.heard_us);
+        // Before, it had nothing to say.
+        let watched_us = *peer.watched_since_us.get_or_insert(now_us);
+        let silent_us = now_us.saturating_sub(peer.heard_us.max(watched_us));
         if silent_us >= lease_us {
             self.stats.lost += 1;
             self.lose(link, true);
@@ -294,6 +298,9 @@ impl Node {
                 waiting: VecDeque::new(),
                 waiting_bytes: 0,
                 wanted: Vec::new(),
+                settled: 0,
+                asked_sent: 0,
+                watched_since_us: None,
                 idle_since_us: None,
                 is_listed: false,
                 is_over: false,

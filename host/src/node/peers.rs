@@ -33,6 +33,11 @@ pub(super) struct Peer {
     pub(super) waiting_bytes: usize,
     /// Streams of this node's module to endpoints there, until its hello.
     pub(super) wanted: Vec<StreamId>,
+    /// Of the messages that have left, those that it is known to have got; it is asked by how many there were.
+    pub(super) settled: u64,
+    pub(super) asked_sent: u64,
+    /// Since when it has to be heard of now and then.
+    pub(super) watched_since_us: Option<u64>,
     /// Since when no stream lives between the two.
     pub(super) idle_since_us: Option<u64>,
     pub(super) is_listed: bool,

@@ -225,6 +225,12 @@ impl Node {
         } else {
             peer.owes?
         };
+        match kind {
+            Kind::Ask => peer.asked_sent = peer.sent,
+            // Who asks goes on until it knows.
+            Kind::Tell => peer.settled = peer.sent,
+            _ => {}
+        }
         peer.owes = None;
         let taken = if kind == Kind::Pipe { count } else { 0 };
         let header = Header {

@@ -254,6 +254,9 @@ impl Node {
         if header.kind == Kind::Ask {
             peer.owes = Some(Kind::Tell);
             self.list(link);
+        } else {
+            // It has compared what it was asked by.
+            peer.settled = peer.asked_sent;
         }
         Some(())
     }
