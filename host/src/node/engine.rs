@@ -215,13 +215,16 @@ impl Node {
         let ms = |ms: u32| u64::from(ms) * 1000;
         let (keepalive_us, lease_us, idle_us) =
             (ms(self.settings.keepalive_ms), ms(self.settings.lease_ms), ms(self.settings.idle_ms));
+        // What is on its way to be taken may be taken there, and on these pipes.
+        let is_calling = self.host.leaving.as_ref().is_some_and(|leaving| leaving.len() > 0);
         let Some(peer) = self.peers.get_mut(link) else { return };
         if streams + peer.wanted.len() + peer.waiting.len() + peer.taken.len() == 0 {
             let since = *peer.idle_since_us.get_or_insert(now_us);
             // What was lost last would be missed by the next stream, which has nothing to do with it.
             if peer.settled == peer.sent {
                 peer.watched_since_us = None;
-                if now_us - since >= idle_us {
+                let idle_for_us = now_us - since;
+                if idle_for_us >= idle_us && (!is_calling || idle_for_us >= idle_us.saturating_mul(LONG)) {
                     self.ends(link);
                 }
                 return;
@@ -360,6 +363,9 @@ const BROADCAST_OVERHEAD: usize = 20 << 10;
 /// The smallest message that a server may be set to: an open with the largest context has to fit.
 const MIN_MESSAGE: usize = 64 << 10;
 const _: () = assert!(HEADER + BROADCAST_OVERHEAD + ID < MIN_MESSAGE);
+
+/// However much a node calls, what it does not need is given up after so many times that time.
+const LONG: u64 = 10;
 
 /// As many nodes as are left, and nine times as many, may be of one module.
 const SHARE: usize = 9;

@@ -257,6 +257,36 @@ fn pipes_that_nobody_needs_are_given_up() {
 }
 
 #[test]
+fn pipes_are_not_given_up_while_a_call_is_on_its_way() {
+    let mut net = Net::new();
+    let (caller, provider) = (net.module("caller"), net.module("provider"));
+    let call = net.call(caller, "provider");
+    let stream = net.opened(provider).unwrap();
+    net.say(provider, stream, b"yes");
+    assert!(result(&net.told(caller), call).is_ok());
+    // The next one is on its way for a while, and the minute is over.
+    net.wait(58_000);
+    let late = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let kept = late.clone();
+    net.fate = Box::new(move |post| {
+        if post.subject.contains("s-provider") {
+            *kept.borrow_mut() = Some(post.clone());
+            return Fate::Lost;
+        }
+        Fate::Arrives
+    });
+    let call = net.call(caller, "provider");
+    net.members[provider].told.clear();
+    let post = late.borrow_mut().take().unwrap();
+    net.wait_but_for(provider, 3500);
+    net.deliver(&post);
+    net.pass();
+    let stream = net.opened(provider).unwrap();
+    net.say(provider, stream, b"late");
+    assert_eq!(result(&net.told(caller), call), Ok(b"late".to_vec()));
+}
+
+#[test]
 fn outcomes_are_those_of_the_specification() {
     // What `how` reads are the events; the outcome says the same.
     let mut net = Net::new();

@@ -206,6 +206,13 @@ impl Net {
         self.now_us = until;
     }
 
+    /// The same, but this member does not see it.
+    pub(crate) fn wait_but_for(&mut self, member: usize, ms: u64) {
+        let was_dead = std::mem::replace(&mut self.members[member].is_dead, true);
+        self.wait(ms);
+        self.members[member].is_dead = was_dead;
+    }
+
     fn next_timeout(&mut self) -> Option<u64> {
         let alive = self.members.iter_mut().filter(|member| !member.is_dead);
         alive.filter_map(|member| member.node.next_timeout()).min()
