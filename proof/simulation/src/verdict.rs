@@ -153,7 +153,8 @@ impl World {
 
     /// On NATS there is a pipe between the nodes of both, which either of them may end.
     fn caller_may_be_gone(&self, call: CallId) -> bool {
-        !self.is_calm(call, OPENER) || (self.plan.nats.is_some() && !self.is_calm(call, RESPONDER))
+        !self.is_calm(call, OPENER)
+            || (self.plan.nats.is_some() && (self.plan.is_tight || !self.is_calm(call, RESPONDER)))
     }
 
     /// Whether the station may end a stream so.
