@@ -32,9 +32,20 @@ pub struct Node {
     pub(super) departed: Vec<u8>,
     /// When opens that were taken are told to their callers, oldest first.
     pub(super) tellings: VecDeque<(u64, LinkId)>,
+    /// Pipes that are over, of which the other node may not have heard: it may have been away.
+    resets: Vec<Again>,
     next_look_us: u64,
     has_gone: bool,
     pub(super) stats: NodeStats,
+}
+
+/// A reset that is said again.
+#[derive(Debug)]
+struct Again {
+    at_us: u64,
+    again_us: u64,
+    subject: String,
+    header: Header,
 }
 
 /// What a node has seen, for metrics.
@@ -88,6 +99,7 @@ impl Node {
             peers: Peers::default(),
             subscriptions: Subscriptions::default(),
             tellings: VecDeque::new(),
+            resets: Vec::new(),
             next_look_us: now_us,
             departed: Vec::new(),
             has_gone: false,
@@ -161,7 +173,7 @@ impl Node {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, in microseconds since the Unix epoch.
     pub fn next_timeout(&mut self) -> Option<u64> {
         let local = self.host.links.get_mut(self.local).and_then(|link| link.connection.next_timeout());
-        let look = (self.peers.len() > 0).then_some(self.next_look_us);
+        let look = (self.peers.len() > 0 || !self.resets.is_empty()).then_some(self.next_look_us);
         let expiry = self.host.leaving.as_mut().and_then(Leaving::next_expiry);
         let telling = self.tellings.front().map(|(at, _)| *at);
         let asking = match self.subscriptions.state {
@@ -204,6 +216,7 @@ impl Node {
             for link in self.peers.links() {
                 self.look_at(link);
             }
+            self.reset_again();
         }
         self.collect();
     }
@@ -317,6 +330,11 @@ impl Node {
         let Some(peer) = self.peers.remove(link) else { return };
         if resets {
             let header = self.header(&peer, Kind::Reset, 0);
+            if self.resets.len() < MAX_RESETS {
+                let again_us = u64::from(self.settings.keepalive_ms) * 1000;
+                let subject = peer.subject.clone();
+                self.resets.push(Again { at_us: self.host.now_us + again_us, again_us, subject, header });
+            }
             self.publishing.say_beside(peer.subject, header, Vec::new());
         }
         for id in peer.wanted {
@@ -324,6 +342,19 @@ impl Node {
         }
         self.host.transport_ended(link);
         self.collect();
+    }
+
+    /// Tells of pipes that are over again, ever more rarely, until whoever was away for longer than a lease is another
+    /// node.
+    fn reset_again(&mut self) {
+        let now_us = self.host.now_us;
+        let most_us = u64::from(self.settings.lease_ms) * 2000;
+        for again in self.resets.iter_mut().filter(|again| again.at_us <= now_us) {
+            again.again_us *= 2;
+            again.at_us = now_us + again.again_us;
+            self.publishing.say_beside(again.subject.clone(), again.header, Vec::new());
+        }
+        self.resets.retain(|again| again.again_us <= most_us);
     }
 
     /// Nothing more goes to another node but last words.
@@ -363,6 +394,9 @@ const BROADCAST_OVERHEAD: usize = 20 << 10;
 /// The smallest message that a server may be set to: an open with the largest context has to fit.
 const MIN_MESSAGE: usize = 64 << 10;
 const _: () = assert!(HEADER + BROADCAST_OVERHEAD + ID < MIN_MESSAGE);
+
+/// Pipes of which it is told again that they are over.
+const MAX_RESETS: usize = 1024;
 
 /// However much a node calls, what it does not need is given up after so many times that time.
 const LONG: u64 = 10;

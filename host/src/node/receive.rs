@@ -44,7 +44,8 @@ impl Node {
             Some((To::UnwantedPipe(pipe), _)) => {
                 if let Some(link) = self.peers.by_pipe(pipe) {
                     self.stats.lost += 1;
-                    self.lose(link, false);
+                    // Its client may have lost the server for a moment.
+                    self.lose(link, true);
                 }
             }
             _ => self.stats.malformed += 1,
@@ -115,7 +116,9 @@ impl Node {
             (To::Inbox(_), Kind::Ask | Kind::Tell) => self.asked(&from, header),
             (To::Inbox(_), Kind::Reset) => {
                 let link = self.peers.find(&from, header.instance)?;
-                if self.peers.get(link)?.pipe == header.back {
+                let peer = self.peers.get(link)?;
+                let is_of_its_own = header.back == NO_PIPE && peer.back == header.pipe;
+                if peer.pipe == header.back || is_of_its_own {
                     self.lose(link, false);
                 }
                 Some(())

@@ -1,6 +1,7 @@
 //! Messages that are lost or doubled, and nodes that die.
 
 use ixt_core::flow::{Event, Outcome};
+use ixt_core::invocation::Target;
 use ixt_core::stream::{CancelReason, InteractionKind, StreamErrorCode};
 use ixt_host::node::NodeSettings;
 
@@ -115,7 +116,7 @@ fn what_was_lost_last_is_missed_although_no_stream_lives_any_more() {
     let stream = net.opened(provider).unwrap();
     net.say(provider, stream, b"answer");
     assert_eq!(result(&net.told(caller), call), Ok(b"answer".to_vec()));
-    net.wait(2500);
+    net.wait(20_000);
     let posts = net.posts.len();
     net.wait(20_000);
     assert_eq!(net.posts.len(), posts);
@@ -284,6 +285,29 @@ fn pipes_are_not_given_up_while_a_call_is_on_its_way() {
     let stream = net.opened(provider).unwrap();
     net.say(provider, stream, b"late");
     assert_eq!(result(&net.told(caller), call), Ok(b"late".to_vec()));
+}
+
+#[test]
+fn a_node_that_was_away_is_told_which_pipes_are_over() {
+    let mut net = Net::new();
+    let (caller, provider) = (net.module("caller"), net.module("provider"));
+    let call = net.call(caller, "provider");
+    let stream = net.opened(provider).unwrap();
+    net.say(provider, stream, b"yes");
+    assert!(result(&net.told(caller), call).is_ok());
+    net.wait(3000);
+    let endpoint = net.endpoint(provider);
+    // It is away for a moment, and somebody calls meanwhile.
+    net.kill(provider);
+    let call = net.unary(caller, Target::DynamicEndpoint(endpoint), b"question");
+    net.wait(1500);
+    assert_eq!(result(&net.told(caller), call), Err(Some(StreamErrorCode::Unavailable)));
+    net.members[provider].is_dead = false;
+    net.wait(9000);
+    let call = net.call(caller, "provider");
+    let stream = net.opened(provider).unwrap();
+    net.say(provider, stream, b"again");
+    assert_eq!(result(&net.told(caller), call), Ok(b"again".to_vec()));
 }
 
 #[test]
