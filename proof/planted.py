@@ -25,19 +25,22 @@ OUTBOX, ENGINE, TRANSMIT, RECEIVE = (
 )
 HOST, OPENING, RELAYING = (f"host/src/{name}.rs" for name in ("host", "open", "relaying"))
 LEDGER = "proof/simulation/src/ledger.rs"
+NODE, NODE_RECEIVE = (f"host/src/node/{name}.rs" for name in ("engine", "receive"))
+LEAVING = "host/src/leaving.rs"
 SHARED, SENDING, HANDLE = (f"sdk/src/{name}.rs" for name in ("shared", "sender", "handle"))
 
 
 @dataclass(frozen=True)
 class Bug:
     """Edits that make it, and what must find it: a property of the model of a kind, an invariant of
-    the simulation in so many seeds, or a scene."""
+    the simulation in so many seeds from the first, or a scene."""
 
     name: str
     edits: tuple[tuple[str, str, str], ...]
     found_by: str
     kind: str = ""
     seeds: int = 0
+    first: int = 0
 
 
 SEND_FREELY = (
@@ -414,6 +417,89 @@ SIMULATED = (
     ),
 )
 
+OUTCOME = "every outcome has its cause"
+
+ON_NATS = (
+    Bug(
+        "a node that does not look at numbers",
+        (
+            (NODE_RECEIVE, "if header.number != peer.heard + 1 {", "if false {"),
+            (NODE_RECEIVE, "if header.number != peer.heard {", "if false {"),
+        ),
+        OUTCOME,
+        seeds=100,
+    ),
+    Bug(
+        "a node that takes no reset",
+        ((NODE_RECEIVE, "if peer.pipe == header.back || is_of_its_own {", "if false {"),),
+        OUTCOME,
+        seeds=100,
+    ),
+    Bug(
+        "a node that waits for ever for another one",
+        ((NODE, "if silent_us >= lease_us {", "if false {"),),
+        "every stream ends",
+        seeds=100,
+    ),
+    Bug(
+        "a node that does not tell what it has taken",
+        ((NODE_RECEIVE, "            peer.taken.push_back(id);\n", ""),),
+        OUTCOME,
+        seeds=10,
+    ),
+    Bug(
+        "a cancelled call that is forgotten before it was taken",
+        ((LEAVING, "            leaving.streams.insert(id, stream);\n        }\n", "        }\n"),),
+        OUTCOME,
+        seeds=30,
+    ),
+    Bug(
+        "a call that waits for ever to be taken",
+        ((LEAVING, "            && at <= self.now_us\n", "            && at <= self.now_us && at == 0\n"),),
+        "every stream ends",
+        seeds=100,
+    ),
+    Bug(
+        "a second run of a call that nobody heeds",
+        ((LEAVING, "if let Some((route, _)) = doubled {", "if let Some((route, _)) = doubled.filter(|_| false) {"),),
+        OUTCOME,
+        seeds=300,
+    ),
+    Bug(
+        "what waited for its taker, and is lost",
+        ((LEAVING, "if index < stream.sent {", "if index <= stream.sent {"),),
+        OUTCOME,
+        seeds=30,
+    ),
+    Bug(
+        "a node that keeps the streams of one that is gone",
+        ((NODE, "        self.host.transport_ended(link);\n        self.collect();\n    }\n\n    /// Tells of", "        self.collect();\n    }\n\n    /// Tells of"),),
+        "every stream ends",
+        seeds=60,
+    ),
+    Bug(
+        "a message that was lost last, and is found by the next stream",
+        ((NODE, "if peer.settled == peer.sent {", "if true {"),),
+        OUTCOME,
+        seeds=1,
+        first=59,
+    ),
+    Bug(
+        "a pipe that is given up under a call on its way",
+        ((NODE, "(!is_calling || idle", "(true || is_calling || idle"),),
+        OUTCOME,
+        seeds=1,
+        first=359,
+    ),
+    Bug(
+        "a node that was away and is not told again",
+        ((NODE, "            self.reset_again();\n", ""),),
+        OUTCOME,
+        seeds=1,
+        first=434,
+    ),
+)
+
 
 def copy(to: Path) -> None:
     """The files under version control, as they are now."""
@@ -434,7 +520,7 @@ def run(tree: Path, bug: Bug) -> str:
         command = ["cargo", "run", "--locked", "-p", "ixt-model", "--", "small", bug.kind]
     elif bug.seeds:
         package = ["--locked", "-p", "ixt-simulation"]
-        command = ["cargo", "run", *package, "--", "--seeds", f"0..{bug.seeds}"]
+        command = ["cargo", "run", *package, "--", "--seeds", f"{bug.first}..{bug.first + bug.seeds}"]
     else:
         command = [
             "cargo",
@@ -477,7 +563,7 @@ def finds(tree: Path, bug: Bug) -> bool:
 
 
 def main(names: list[str]) -> int:
-    bugs = [bug for bug in (*BUGS, *SIMULATED) if not names or bug.name in names]
+    bugs = [bug for bug in (*BUGS, *SIMULATED, *ON_NATS) if not names or bug.name in names]
     missed = 0
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder)
