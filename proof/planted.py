@@ -455,13 +455,25 @@ ON_NATS = (
     ),
     Bug(
         "a call that waits for ever to be taken",
-        ((LEAVING, "            && at <= self.now_us\n", "            && at <= self.now_us && at == 0\n"),),
+        (
+            (
+                LEAVING,
+                "            && at <= self.now_us\n",
+                "            && at <= self.now_us && at == 0\n",
+            ),
+        ),
         "every stream ends",
         seeds=100,
     ),
     Bug(
         "a second run of a call that nobody heeds",
-        ((LEAVING, "if let Some((route, _)) = doubled {", "if let Some((route, _)) = doubled.filter(|_| false) {"),),
+        (
+            (
+                LEAVING,
+                "if let Some((route, _)) = doubled {",
+                "if let Some((route, _)) = doubled.filter(|_| false) {",
+            ),
+        ),
         OUTCOME,
         seeds=300,
     ),
@@ -473,7 +485,13 @@ ON_NATS = (
     ),
     Bug(
         "a node that keeps the streams of one that is gone",
-        ((NODE, "        self.host.transport_ended(link);\n        self.collect();\n    }\n\n    /// Tells of", "        self.collect();\n    }\n\n    /// Tells of"),),
+        (
+            (
+                NODE,
+                "        self.host.transport_ended(link);\n        self.collect();\n    }\n\n    /// Tells of",
+                "        self.collect();\n    }\n\n    /// Tells of",
+            ),
+        ),
         "every stream ends",
         seeds=60,
     ),
@@ -520,7 +538,14 @@ def run(tree: Path, bug: Bug) -> str:
         command = ["cargo", "run", "--locked", "-p", "ixt-model", "--", "small", bug.kind]
     elif bug.seeds:
         package = ["--locked", "-p", "ixt-simulation"]
-        command = ["cargo", "run", *package, "--", "--seeds", f"{bug.first}..{bug.first + bug.seeds}"]
+        command = [
+            "cargo",
+            "run",
+            *package,
+            "--",
+            "--seeds",
+            f"{bug.first}..{bug.first + bug.seeds}",
+        ]
     else:
         command = [
             "cargo",
