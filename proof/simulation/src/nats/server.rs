@@ -38,12 +38,7 @@ impl NatsStation {
                 if let Some(server) = self.servers.get_mut(server) {
                     server.listeners.add(&subject, (is_shared, found.server, conn));
                 }
-                self.spread(
-                    server,
-                    |subject, is_shared, conn| Routed::Listens(subject, is_shared, conn),
-                    conn,
-                    &[(subject, is_shared)],
-                );
+                self.spread(server, Routed::Listens, conn, &[(subject, is_shared)]);
             }
             Said::ListensNoMore(subject, is_shared) => {
                 found.listens.retain(|(old, _)| *old != subject);
