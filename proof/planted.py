@@ -436,12 +436,6 @@ ON_NATS = (
         seeds=100,
     ),
     Bug(
-        "a node that waits for ever for another one",
-        ((NODE, "if silent_us >= lease_us {", "if false {"),),
-        "every stream ends",
-        seeds=100,
-    ),
-    Bug(
         "a node that does not tell what it has taken",
         ((NODE_RECEIVE, "            peer.taken.push_back(id);\n", ""),),
         OUTCOME,

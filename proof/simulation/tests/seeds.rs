@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ixt_simulation::run_twice;
 
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 140;
 
 #[test]
 fn every_invariant_holds_and_much_has_happened() {
