@@ -448,30 +448,6 @@ ON_NATS = (
         seeds=30,
     ),
     Bug(
-        "a call that waits for ever to be taken",
-        (
-            (
-                LEAVING,
-                "            && at <= self.now_us\n",
-                "            && at <= self.now_us && at == 0\n",
-            ),
-        ),
-        "every stream ends",
-        seeds=100,
-    ),
-    Bug(
-        "a second run of a call that nobody heeds",
-        (
-            (
-                LEAVING,
-                "if let Some((route, _)) = doubled {",
-                "if let Some((route, _)) = doubled.filter(|_| false) {",
-            ),
-        ),
-        OUTCOME,
-        seeds=300,
-    ),
-    Bug(
         "what waited for its taker, and is lost",
         ((LEAVING, "if index < stream.sent {", "if index <= stream.sent {"),),
         OUTCOME,
@@ -495,20 +471,6 @@ ON_NATS = (
         OUTCOME,
         seeds=1,
         first=59,
-    ),
-    Bug(
-        "a pipe that is given up under a call on its way",
-        ((NODE, "(!is_calling || idle", "(true || is_calling || idle"),),
-        OUTCOME,
-        seeds=1,
-        first=359,
-    ),
-    Bug(
-        "a node that was away and is not told again",
-        ((NODE, "            self.reset_again();\n", ""),),
-        OUTCOME,
-        seeds=1,
-        first=434,
     ),
 )
 
