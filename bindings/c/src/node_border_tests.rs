@@ -165,7 +165,7 @@ fn module(name: &str, seed: u8) -> (Connection, Node) {
     assert_eq!(exchange(&mut engine, &node), 0);
     assert!(node.drain().2.has_subscription);
     let listens = node.subscriptions();
-    assert_eq!(listens.len(), 5);
+    assert_eq!(listens.len(), 6);
     assert!(listens.contains(&format!("ixt.s-{name}.*").into_bytes()));
     // SAFETY: as above.
     unsafe { assert_eq!(ixt_node_subscribed(node.0), OK) };

@@ -188,7 +188,7 @@ static void begin(void) {
         carry();
         accepted(&members[at].end);
         /* Its inbox, what comes back of it, everybody's topic; in groups its service and itself. */
-        CHECK(members[at].listen_count == 5);
+        CHECK(members[at].listen_count == 6);
         CHECK(!members[at].listens[0].is_shared && members[at].listens[4].is_shared);
     }
 }
@@ -313,7 +313,7 @@ static void ends(void) {
     members[0].end.count = 0;
     OK(ixt_node_local_ended(members[1].node, now_us));
     carry();
-    CHECK(members[1].has_ended && members[1].listen_count == 3);
+    CHECK(members[1].has_ended && members[1].listen_count == 4);
     CHECK(find(&members[0].end, IXT_EVENT_FAILED)->code == IXT_CODE_UNAVAILABLE);
     CHECK(!members[0].has_ended);
 
@@ -365,7 +365,7 @@ static void confirmation(void) {
         CHECK((count == 0) == (told.subject_length > 15 && memcmp(told.subject, "ixt.i-caller.*.", 15) == 0));
         OK(ixt_node_poll_subscription(node, &told));
     }
-    CHECK(count == 5);
+    CHECK(count == 6);
     OK(ixt_node_drain(node, out, sizeof out, NULL, 0, NULL, 0, &drained));
     CHECK(drained.local == 0 && !drained.has_subscription);
     OK(ixt_node_subscribed(node));
