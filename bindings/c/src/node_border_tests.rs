@@ -31,6 +31,7 @@ unsafe extern "C" {
     fn ixt_node_free(node: *mut Opaque);
     fn ixt_node_read_local(node: *mut Opaque, bytes: *const u8, length: usize, now_us: u64) -> i32;
     fn ixt_node_receive(node: *mut Opaque, subject: *const u8, subject_length: usize, payload: *const u8, payload_length: usize, now_us: u64) -> i32;
+    fn ixt_node_no_responders(node: *mut Opaque, subject: *const u8, length: usize, now_us: u64) -> i32;
     fn ixt_node_poll_subscription(node: *mut Opaque, subscription: *mut ixt_node_subscription_t) -> i32;
     fn ixt_node_subscribed(node: *mut Opaque) -> i32;
     fn ixt_node_poll_publish(node: *mut Opaque, message: *mut ixt_node_message_t) -> i32;
@@ -169,6 +170,12 @@ fn module(name: &str, seed: u8) -> (Connection, Node) {
     assert!(listens.contains(&format!("ixt.s-{name}.*").into_bytes()));
     // SAFETY: as above.
     unsafe { assert_eq!(ixt_node_subscribed(node.0), OK) };
+    // It asks the server whether it has come so far, by what nobody listens to.
+    let [_, reply, asked] = node.poll().expect("the question");
+    assert!(!reply.is_empty() && asked.is_empty());
+    let reply = reply.into_boxed_slice();
+    // SAFETY: as above.
+    unsafe { assert_eq!(ixt_node_no_responders(node.0, reply.as_ptr(), reply.len(), NOW_US), OK) };
     assert_eq!(exchange(&mut engine, &node), 1);
     (engine, node)
 }

@@ -369,6 +369,17 @@ static void confirmation(void) {
     OK(ixt_node_drain(node, out, sizeof out, NULL, 0, NULL, 0, &drained));
     CHECK(drained.local == 0 && !drained.has_subscription);
     OK(ixt_node_subscribed(node));
+    /* It asks the server whether it has come so far, by what nobody listens to. */
+    ixt_node_message_t asked;
+    OK(ixt_node_poll_publish(node, &asked));
+    CHECK(asked.reply_length > 0 && asked.payload_length == 0);
+    uint8_t reply[256];
+    const size_t reply_length = asked.reply_length;
+    CHECK(reply_length <= sizeof reply);
+    memcpy(reply, asked.reply, reply_length);
+    OK(ixt_node_drain(node, out, sizeof out, NULL, 0, NULL, 0, &drained));
+    CHECK(drained.local == 0);
+    OK(ixt_node_no_responders(node, reply, reply_length, NOW_US));
     OK(ixt_node_drain(node, out, sizeof out, NULL, 0, NULL, 0, &drained));
     CHECK(drained.local > 0 && drained.at_us > NOW_US);
     receive(end, out, drained.local, NOW_US);
