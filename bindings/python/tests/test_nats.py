@@ -438,7 +438,7 @@ authorization { users = [
             assert refused.value.code == StreamErrorCode.PERMISSION_DENIED
             for wrong in (of("all", "wrong-word"), of("wrong-word").replace(":p%40ss", "")):
                 # It hangs up at once, so its word may be lost.
-                with pytest.raises(ConnectionRefusedError, match="uthorization|reset") as caught:
+                with pytest.raises(ConnectionRefusedError, match=r"uthorization|reset") as caught:
                     await Client("caller", wrong).connect()
                 assert "wrong-word" not in str(caught.value)
                 assert str(server.port) in str(caught.value)
@@ -456,7 +456,7 @@ def test_a_wrong_password_at_a_cluster(folder: Path) -> None:
         with cluster:
             hosts = ",".join(url.removeprefix("nats://") for url in cluster.urls)
             began = time.monotonic()
-            with pytest.raises(ConnectionRefusedError, match="uthorization|reset"):
+            with pytest.raises(ConnectionRefusedError, match=r"uthorization|reset"):
                 await Client("caller", f"nats://all:wrong@{hosts}").connect()
             assert time.monotonic() - began < 5
 
